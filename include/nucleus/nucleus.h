@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * libnucleus: hardened Linux sandboxes, in-process.
+ *
+ * A policy says what is wanted, a sandbox compiles it for this host into a plan (which can be
+ * explained and hashed), and spawn runs a program under that plan.
+ *
+ * Conventions
+ * - Functions return 0 or more on success, a negative errno on failure; outputs (`ret_...`) are
+ *   untouched on failure. Where there is a `ret_err` and it is not NULL, it receives an owned
+ *   nucleus_error on failure: free it with nucleus_error_free().
+ * - Strings are UTF-8 and NUL-terminated. A `char **ret` receives an owned string: free it with
+ *   nucleus_free().
+ * - Any thread may call; one object is for one thread at a time; different objects are independent.
+ * - The library never exits, aborts, prints, installs signal handlers, starts threads, or changes
+ *   the caller's directory, umask, ids, signal mask or environment.
+ * - Linux x86_64, kernel 6.1 or newer: elsewhere functions fail with -ENOTSUP.
+ */
+#ifndef NUCLEUS_NUCLEUS_H
+#define NUCLEUS_NUCLEUS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define NUCLEUS_API __attribute__((visibility("default")))
+#else
+#define NUCLEUS_API
+#endif
+
+typedef struct nucleus_policy nucleus_policy;
+typedef struct nucleus_sandbox nucleus_sandbox;
+typedef struct nucleus_process nucleus_process;
+typedef struct nucleus_error nucleus_error;
+
+/* ---- library ------------------------------------------------------------------------------- */
+
+/**
+ * nucleus_version - the version of the library that is running, as "MAJOR.MINOR.PATCH"
+ *
+ * Static string, never NULL. Since: 0.1
+ */
+NUCLEUS_API const char *nucleus_version(void);
+
+/**
+ * nucleus_has_feature - whether this library has a named feature
+ * @name: for example "landlock", "seccomp", "copy-in-out", "cgroup", "network-broker"
+ *
+ * Says what the library can do, not what this host can: for that see nucleus_doctor().
+ * Returns 1 or 0. Since: 0.1
+ */
+NUCLEUS_API int nucleus_has_feature(const char *name);
+
+/**
+ * nucleus_free - frees a string that the library returned through a `char **ret`
+ *
+ * NULL is allowed. Since: 0.1
+ */
+NUCLEUS_API void nucleus_free(void *string);
+
+/**
+ * nucleus_doctor - which mechanisms this host, and this user, has
+ * @format: "text" or "json"
+ * @ret: receives the report
+ *
+ * Returns 1 when a strict-agent sandbox would run here, 0 when not, -EINVAL for an unknown format,
+ * -ENOMEM. Takes milliseconds: it tries namespaces out in a child. Since: 0.1
+ */
+NUCLEUS_API int nucleus_doctor(const char *format, char **ret);
+
+/* ---- errors -------------------------------------------------------------------------------- */
+
+/** nucleus_error_code - the negative errno that the failing call returned. Since: 0.1 */
+NUCLEUS_API int nucleus_error_code(const nucleus_error *error);
+/** nucleus_error_stage - "policy", "compile", "launch", "run"; never NULL. Since: 0.1 */
+NUCLEUS_API const char *nucleus_error_stage(const nucleus_error *error);
+/** nucleus_error_layer - the mechanism: "option", "mount", "landlock", ...; never NULL. Since: 0.1 */
+NUCLEUS_API const char *nucleus_error_layer(const nucleus_error *error);
+/** nucleus_error_message - one line, no newline; never NULL. Since: 0.1 */
+NUCLEUS_API const char *nucleus_error_message(const nucleus_error *error);
+/** nucleus_error_origin - what asked for it, as "web.toml:12:3" or "--workspace"; or NULL. Since: 0.1 */
+NUCLEUS_API const char *nucleus_error_origin(const nucleus_error *error);
+/** nucleus_error_hint - what to do about it; or NULL. Since: 0.1 */
+NUCLEUS_API const char *nucleus_error_hint(const nucleus_error *error);
+/**
+ * nucleus_error_json - the whole record as one JSON object
+ *
+ * Keys: code, errno (name), stage, layer, message, origin, hint; the last two may be null.
+ * Returns 0 or -ENOMEM. Since: 0.1
+ */
+NUCLEUS_API int nucleus_error_json(const nucleus_error *error, char **ret);
+/** nucleus_error_free - NULL is allowed. Since: 0.1 */
+NUCLEUS_API void nucleus_error_free(nucleus_error *error);
+
+/* ---- options ------------------------------------------------------------------------------- */
+
+/**
+ * nucleus_option_attr - one attribute of one row of the option table
+ * @index: 0 and up
+ * @attr: "key" (as in files, "workspace.mode"), "flag" ("--workspace-mode"), "short" ("-w" or ""),
+ *        "type" (one of bool, enum, string, path, size, count, duration, list, map),
+ *        "values" (an enum's values, separated by '|', or ""), "metavar", "group", "default",
+ *        "help" (one line), "since"
+ *
+ * This is what command lines, schemas and bindings are made from, so that a new option needs no
+ * change in them. Returns a static string; NULL past the last row or for an unknown attribute.
+ * Since: 0.1
+ */
+NUCLEUS_API const char *nucleus_option_attr(size_t index, const char *attr);
+
+/* ---- policy: what is wanted ---------------------------------------------------------------- */
+
+/**
+ * nucleus_policy_new - an empty policy: every option at its mode's default, mode agent
+ *
+ * Returns 0 or -ENOMEM. Since: 0.1
+ */
+NUCLEUS_API int nucleus_policy_new(nucleus_policy **ret);
+/** nucleus_policy_free - NULL is allowed. Since: 0.1 */
+NUCLEUS_API void nucleus_policy_free(nucleus_policy *policy);
+
+/**
+ * nucleus_policy_load - reads a policy document, TOML or JSON (by its name: .json is JSON)
+ * @policy: what the document sets is added; an option set twice with different values is an error
+ * @path: a regular file of at most 1 MiB
+ *
+ * Relative paths in the document are taken from the directory of the document. Returns 0; -EINVAL
+ * for a document that is not understood (the error names file, line and column), -EEXIST for an
+ * option that is already set otherwise, -EFBIG, -EISDIR, or the errno of open or read. On failure
+ * the policy is as it was before the call. Since: 0.1
+ */
+NUCLEUS_API int nucleus_policy_load(nucleus_policy *policy, const char *path,
+				    nucleus_error **ret_err);
+/**
+ * nucleus_policy_load_fd - the same from a descriptor, which is read to its end and not closed
+ * @name: how errors name the document; a name that ends in ".json" is read as JSON
+ *
+ * Relative paths are taken from the current directory. A pipe is allowed. Since: 0.1
+ */
+NUCLEUS_API int nucleus_policy_load_fd(nucleus_policy *policy, int fd, const char *name,
+				       nucleus_error **ret_err);
+
+/**
+ * nucleus_policy_set_origin - how errors and explain name the following set and add calls
+ * @origin: for example "--workspace"; NULL for the default, "api"
+ *
+ * Returns 0 or -ENOMEM. Since: 0.1
+ */
+NUCLEUS_API int nucleus_policy_set_origin(nucleus_policy *policy, const char *origin);
+
+/**
+ * nucleus_policy_set - gives one option its value
+ * @key: a key of the option table; a list or map takes the whole as one item
+ * @value: in the form that the command line uses: "true", "64M", "30s", "bind-rw", "/srv/data:/data:ro"
+ *
+ * Returns 0; -ENOENT for an unknown key (the hint names the nearest), -EINVAL for a value of the
+ * wrong type or form, -ERANGE for one out of range, -EEXIST if another origin set another value.
+ * Since: 0.1
+ */
+NUCLEUS_API int nucleus_policy_set(nucleus_policy *policy, const char *key, const char *value,
+				   nucleus_error **ret_err);
+/**
+ * nucleus_policy_add - adds an item to a list, or "KEY=VALUE" to a map
+ *
+ * Errors as nucleus_policy_set(); -EINVAL for an option that is neither list nor map. Since: 0.1
+ */
+NUCLEUS_API int nucleus_policy_add(nucleus_policy *policy, const char *key, const char *value,
+				   nucleus_error **ret_err);
+
+/**
+ * nucleus_policy_dump - the options that are set, as a document that loads back to the same policy
+ * @format: "toml", "json", or "text" (every option with its value and where it came from)
+ *
+ * Returns 0, -EINVAL for an unknown format, -ENOMEM. Since: 0.1
+ */
+NUCLEUS_API int nucleus_policy_dump(const nucleus_policy *policy, const char *format, char **ret);
+
+/**
+ * nucleus_policy_schema - the JSON Schema (2020-12) of policy documents
+ *
+ * Returns 0 or -ENOMEM. Since: 0.1
+ */
+NUCLEUS_API int nucleus_policy_schema(char **ret);
+
+/* ---- sandbox: what will be done ------------------------------------------------------------ */
+
+/** nucleus_sandbox_new - a sandbox without a policy. Returns 0 or -ENOMEM. Since: 0.1 */
+NUCLEUS_API int nucleus_sandbox_new(nucleus_sandbox **ret);
+/**
+ * nucleus_sandbox_free - NULL is allowed
+ *
+ * Processes that were spawned from it live on: they are ended by nucleus_process_close().
+ * Since: 0.1
+ */
+NUCLEUS_API void nucleus_sandbox_free(nucleus_sandbox *sandbox);
+
+/**
+ * nucleus_sandbox_apply_policy - compiles a policy for this host into the sandbox's plan
+ *
+ * The policy is only read: it may be changed or freed afterwards. Returns 0; -ENOTSUP when this
+ * host cannot enforce what the mode requires (the error names the mechanism and the mend), -EINVAL
+ * for options that exclude each other, -ENOENT, -ENOTDIR and the like for paths. In agent mode what
+ * cannot be enforced is a warning: see nucleus_sandbox_warning(). Since: 0.1
+ */
+NUCLEUS_API int nucleus_sandbox_apply_policy(nucleus_sandbox *sandbox, const nucleus_policy *policy,
+					     nucleus_error **ret_err);
+
+/**
+ * nucleus_sandbox_warning - the plan's recorded downgrades, one by one
+ * @index: 0 and up
+ *
+ * Returns one line that names the mechanism, the reason and the mend; it belongs to the sandbox and
+ * lives until the next apply_policy or free. NULL past the last. Since: 0.1
+ */
+NUCLEUS_API const char *nucleus_sandbox_warning(const nucleus_sandbox *sandbox, size_t index);
+
+/**
+ * nucleus_sandbox_explain - the plan in words
+ * @format: "text", or "json": canonical, keys sorted, one line: what nucleus_sandbox_hash() hashes
+ *
+ * Returns 0, -EINVAL for an unknown format or a sandbox without a policy, -ENOMEM. Since: 0.1
+ */
+NUCLEUS_API int nucleus_sandbox_explain(const nucleus_sandbox *sandbox, const char *format,
+					char **ret);
+/**
+ * nucleus_sandbox_hash - SHA-256 of the canonical plan, as 64 lower-case hexadecimal digits
+ *
+ * Equal hashes mean equal enforcement. Returns 0, -EINVAL for a sandbox without a policy, -ENOMEM.
+ * Since: 0.1
+ */
+NUCLEUS_API int nucleus_sandbox_hash(const nucleus_sandbox *sandbox, char **ret);
+
+/**
+ * nucleus_sandbox_set_stdio - the descriptors that become the program's 0, 1 and 2
+ * @in, @out, @err: -1 for the caller's own at the time of the spawn (/dev/null where it is closed)
+ *
+ * They stay the caller's and must be open at the spawn. Returns 0, or -EBADF. Since: 0.1
+ */
+NUCLEUS_API int nucleus_sandbox_set_stdio(nucleus_sandbox *sandbox, int in, int out, int err);
+
+/**
+ * nucleus_sandbox_spawn - starts a program in a new sandbox
+ * @sandbox: policy already applied; may be used again afterwards, each call makes a fresh sandbox
+ * @argv: NULL-terminated; argv[0] is looked up in the sandbox's own PATH unless it has a slash
+ * @ret: receives the running process; end and free it with nucleus_process_close()
+ *
+ * Returns 0 once execve() has succeeded in the sandbox; -ENOENT when the program is not there,
+ * -EACCES when it may not be executed, -E2BIG, -EINVAL for an empty argv, -EPERM or -ENOTSUP when
+ * the host refuses a step (the error's layer names it), -EAGAIN, or the errno of the step that
+ * failed. Nothing is left behind then. The sandbox does not outlive the calling process. Since: 0.1
+ */
+NUCLEUS_API int nucleus_sandbox_spawn(nucleus_sandbox *sandbox, const char *const *argv,
+				      nucleus_process **ret, nucleus_error **ret_err);
+
+/* ---- process: what is going on -------------------------------------------------------------- */
+
+/** How a sandbox ended. Numbers are ABI. Since: 0.1 */
+enum nucleus_outcome {
+	NUCLEUS_OUTCOME_RUNNING = 0,	/* not yet */
+	NUCLEUS_OUTCOME_EXITED = 1,	/* code: exit status, 0 to 255 */
+	NUCLEUS_OUTCOME_SIGNALLED = 2,	/* code: the signal that ended the program */
+	NUCLEUS_OUTCOME_TIMEOUT = 3,	/* limits.timeout was reached; code: 0 */
+	NUCLEUS_OUTCOME_KILLED = 4	/* the whole sandbox was killed from outside; code: signal or 0 */
+};
+
+/** nucleus_process_pid - the sandbox's first process, as the caller's pid namespace sees it. Since: 0.1 */
+NUCLEUS_API int nucleus_process_pid(const nucleus_process *process);
+/**
+ * nucleus_process_pidfd - becomes readable when the whole sandbox has ended
+ *
+ * Owned by the process object: poll it, do not close it. Since: 0.1
+ */
+NUCLEUS_API int nucleus_process_pidfd(const nucleus_process *process);
+/**
+ * nucleus_process_wait - waits until the sandbox and all in it have ended
+ * @timeout_ms: milliseconds to wait; 0 polls, -1 waits without end
+ * @ret_outcome, @ret_code: how it ended, see enum nucleus_outcome; either may be NULL
+ *
+ * May be called again: the answer stays. The first call that sees the end also carries the
+ * workspace back in mode copy-in-out. It works whatever the caller does with SIGCHLD or waitpid(-1).
+ * Returns 0; -ETIMEDOUT while it runs; or the error of carrying back. Since: 0.1
+ */
+NUCLEUS_API int nucleus_process_wait(nucleus_process *process, int timeout_ms, int *ret_outcome,
+				     int *ret_code, nucleus_error **ret_err);
+/**
+ * nucleus_process_signal - sends a signal to the program and its process group
+ * @signal: 1 to 64; SIGKILL ends the whole sandbox at once
+ *
+ * Returns 0, -ESRCH when it has ended, -EINVAL. Since: 0.1
+ */
+NUCLEUS_API int nucleus_process_signal(nucleus_process *process, int signal);
+/**
+ * nucleus_process_stats - one figure about a sandbox that has ended
+ * @name: "wall-time-us", "user-time-us", "system-time-us", "max-rss-bytes", "launch-time-us"
+ *
+ * Returns 0, -ENOENT for an unknown name, -EAGAIN for one that is not known yet, -ENODATA for one
+ * that was lost because the sandbox was killed from outside. Since: 0.1
+ */
+NUCLEUS_API int nucleus_process_stats(const nucleus_process *process, const char *name,
+				      uint64_t *ret);
+/**
+ * nucleus_process_close - ends the sandbox if it still runs, waits until it is gone, frees
+ *
+ * In mode copy-in-out a sandbox that was never seen to end carries nothing back. NULL is allowed.
+ * Since: 0.1
+ */
+NUCLEUS_API void nucleus_process_close(nucleus_process *process);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* NUCLEUS_NUCLEUS_H */

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+#include <fcntl.h>
+
+#include "base.h"
+
+int nuc_fd_above_stdio(int fd)
+{
+	int moved, r;
+
+	if (fd < 0 || fd > 2)
+		return fd;
+	moved = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	r = moved < 0 ? -errno : moved;
+	close(fd);
+	return r;
+}
+
+int nuc_read_fd(int fd, size_t max, char **ret, size_t *ret_len)
+{
+	_cleanup_free_ char *s = NULL;
+	size_t size = 4096, len = 0;
+
+	s = malloc(size);
+	if (!s)
+		return -ENOMEM;
+	for (;;) {
+		ssize_t n;
+
+		if (size - len < 2) {
+			char *bigger = realloc(s, size * 2);
+
+			if (!bigger)
+				return -ENOMEM;
+			s = bigger;
+			size *= 2;
+		}
+		n = read(fd, s + len, size - len - 1);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (n == 0)
+			break;
+		len += (size_t)n;
+		if (len > max)
+			return -EFBIG;
+	}
+	s[len] = '\0';
+	*ret = NUC_TAKE_PTR(s);
+	*ret_len = len;
+	return 0;
+}
+
+int nuc_read_file(const char *path, size_t max, char **ret, size_t *ret_len)
+{
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+
+	if (fd < 0)
+		return -errno;
+	return nuc_read_fd(fd, max, ret, ret_len);
+}

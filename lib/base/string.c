@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: MIT */
+#include <sodium.h>
+
+#include "base.h"
+
+void nuc_buf_add(struct nuc_buf *b, const void *bytes, size_t len)
+{
+	if (b->failed)
+		return;
+	if (len >= b->size - b->len) {
+		size_t size = b->size ? b->size : 128;
+		char *s;
+
+		if (len > SIZE_MAX / 4 - b->len) {
+			b->failed = true;
+			return;
+		}
+		while (size <= b->len + len)
+			size *= 2;
+		s = realloc(b->s, size);
+		if (!s) {
+			b->failed = true;
+			return;
+		}
+		b->s = s;
+		b->size = size;
+	}
+	if (len)
+		memcpy(b->s + b->len, bytes, len);
+	b->len += len;
+	b->s[b->len] = '\0';
+}
+
+void nuc_buf_puts(struct nuc_buf *b, const char *s)
+{
+	nuc_buf_add(b, s, strlen(s));
+}
+
+void nuc_buf_printf(struct nuc_buf *b, const char *fmt, ...)
+{
+	_cleanup_free_ char *s = NULL;
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vasprintf(&s, fmt, ap);
+	va_end(ap);
+	if (n < 0) {
+		s = NULL;
+		b->failed = true;
+		return;
+	}
+	nuc_buf_add(b, s, (size_t)n);
+}
+
+int nuc_buf_take(struct nuc_buf *b, char **ret)
+{
+	if (!b->s)
+		nuc_buf_puts(b, "");
+	if (b->failed) {
+		nuc_buf_free(b);
+		return -ENOMEM;
+	}
+	*ret = b->s;
+	*b = (struct nuc_buf){ 0 };
+	return 0;
+}
+
+void nuc_buf_free(struct nuc_buf *b)
+{
+	free(b->s);
+	*b = (struct nuc_buf){ 0 };
+}
+
+char *nuc_strf(const char *fmt, ...)
+{
+	va_list ap;
+	char *s;
+	int n;
+
+	va_start(ap, fmt);
+	n = vasprintf(&s, fmt, ap);
+	va_end(ap);
+	return n < 0 ? NULL : s;
+}
+
+bool nuc_utf8_valid(const char *str, size_t len)
+{
+	const unsigned char *s = (const unsigned char *)str;
+	size_t i = 0;
+
+	while (i < len) {
+		unsigned char c = s[i];
+		/* The second byte's range is narrower after some first bytes (RFC 3629, section 4). */
+		unsigned char lo = 0x80, hi = 0xbf;
+		size_t n;
+
+		if (c < 0x80) {
+			i++;
+			continue;
+		}
+		if (c >= 0xc2 && c <= 0xdf) {
+			n = 1;
+		} else if (c >= 0xe0 && c <= 0xef) {
+			n = 2;
+			lo = c == 0xe0 ? 0xa0 : 0x80;
+			hi = c == 0xed ? 0x9f : 0xbf;
+		} else if (c >= 0xf0 && c <= 0xf4) {
+			n = 3;
+			lo = c == 0xf0 ? 0x90 : 0x80;
+			hi = c == 0xf4 ? 0x8f : 0xbf;
+		} else {
+			return false;
+		}
+		if (len - i <= n || s[i + 1] < lo || s[i + 1] > hi)
+			return false;
+		for (size_t k = 2; k <= n; k++)
+			if (s[i + k] < 0x80 || s[i + k] > 0xbf)
+				return false;
+		i += n + 1;
+	}
+	return true;
+}
+
+/* Levenshtein distance; words longer than the row are as far as can be. */
+static size_t distance(const char *a, const char *b)
+{
+	size_t row[64], la = strlen(a), lb = strlen(b);
+
+	if (lb >= NUC_ARRAY_SIZE(row))
+		return SIZE_MAX;
+	for (size_t j = 0; j <= lb; j++)
+		row[j] = j;
+	for (size_t i = 1; i <= la; i++) {
+		size_t diagonal = row[0];
+
+		row[0] = i;
+		for (size_t j = 1; j <= lb; j++) {
+			size_t best = diagonal + (a[i - 1] != b[j - 1]);
+
+			if (row[j] + 1 < best)
+				best = row[j] + 1;
+			if (row[j - 1] + 1 < best)
+				best = row[j - 1] + 1;
+			diagonal = row[j];
+			row[j] = best;
+		}
+	}
+	return row[lb];
+}
+
+const char *nuc_nearest(const char *word, const char *(*candidate)(size_t i, void *arg), void *arg)
+{
+	size_t best = strlen(word) / 3 + 2;
+	const char *found = NULL, *c;
+
+	for (size_t i = 0; (c = candidate(i, arg)); i++) {
+		size_t d = distance(word, c);
+
+		if (d < best) {
+			best = d;
+			found = c;
+		}
+	}
+	return found;
+}
+
+void nuc_sha256_hex(const void *bytes, size_t len, char ret[65])
+{
+	unsigned char digest[crypto_hash_sha256_BYTES];
+
+	crypto_hash_sha256(digest, bytes, len);
+	sodium_bin2hex(ret, 65, digest, sizeof(digest));
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+/* policy: what is wanted. The option table, the values set, and what each mode asks for. */
+#pragma once
+
+#include "base.h"
+#include "doc.h"
+
+enum nuc_option_type {
+	NUC_TYPE_BOOL,
+	NUC_TYPE_ENUM,
+	NUC_TYPE_STRING,
+	NUC_TYPE_PATH,
+	NUC_TYPE_SIZE,
+	NUC_TYPE_COUNT,
+	NUC_TYPE_DURATION,
+	NUC_TYPE_LIST,
+	NUC_TYPE_MAP,
+};
+
+enum nuc_option_id {
+#define NUC_OPTION(id, ...) NUC_OPT_##id,
+#include "options.def"
+#undef NUC_OPTION
+	NUC_OPT__COUNT
+};
+
+enum nuc_mode { NUC_MODE_AGENT, NUC_MODE_STRICT_AGENT, NUC_MODE_PRODUCTION };
+
+/*
+ * The value of an option: what was set, or else the mode's default. Strings belong to the policy.
+ * `origin` says where it came from: "web.toml:12:3", "--workspace", "api", "default".
+ */
+enum nuc_mode nuc_policy_mode(const nucleus_policy *p);
+bool nuc_policy_is_set(const nucleus_policy *p, enum nuc_option_id id);
+bool nuc_policy_bool(const nucleus_policy *p, enum nuc_option_id id);
+/* SIZE: bytes. COUNT. DURATION: milliseconds, 0 for none. ENUM: index into its values. */
+int64_t nuc_policy_int(const nucleus_policy *p, enum nuc_option_id id);
+/* ENUM, STRING and PATH as text; NULL when unset and without a default. PATH is absolute. */
+const char *nuc_policy_str(const nucleus_policy *p, enum nuc_option_id id);
+const char *nuc_policy_origin(const nucleus_policy *p, enum nuc_option_id id);
+/* LIST and MAP ("NAME=VALUE"). A relative SRC in a volume has been made absolute. */
+size_t nuc_policy_count(const nucleus_policy *p, enum nuc_option_id id);
+const char *nuc_policy_item(const nucleus_policy *p, enum nuc_option_id id, size_t i);
+const char *nuc_policy_item_origin(const nucleus_policy *p, enum nuc_option_id id, size_t i);
+/* "--workspace" or, for messages, the key of an option. */
+const char *nuc_option_flag(enum nuc_option_id id);
+const char *nuc_option_key(enum nuc_option_id id);
+
+/* Number readers, shared by options and by the parts of list items ("/scratch:64M"). -EINVAL,
+ * -ERANGE. */
+int nuc_parse_size(const char *s, int64_t *ret);
+int nuc_parse_duration_ms(const char *s, int64_t *ret);
+int nuc_parse_count(const char *s, int64_t *ret);
+
+/* ---- modes ------------------------------------------------------------------------------------ */
+
+enum nuc_mechanism {
+	NUC_MECH_NS_USER,
+	NUC_MECH_NS_PID,
+	NUC_MECH_NS_MOUNT,
+	NUC_MECH_NS_NET,
+	NUC_MECH_NS_UTS,
+	NUC_MECH_NS_IPC,
+	NUC_MECH_NS_CGROUP,
+	NUC_MECH_NS_TIME,
+	NUC_MECH_PIVOT_ROOT,
+	NUC_MECH_CAPABILITIES,
+	NUC_MECH_SECCOMP,
+	NUC_MECH_LANDLOCK,	/* production: ABI 3 or newer */
+	NUC_MECH_IDMAP,		/* idmapped binds, so that files belong to the caller; root only */
+	NUC_MECH_MEMFD_NOEXEC,	/* vm.memfd_noexec=2 in the pid namespace; the filter is the fallback */
+	NUC_MECH_MOUNT_AUDIT,
+	NUC_MECH_HIDEPID,
+	NUC_MECH_ROOTFS,	/* a rootfs of one's own (production: attested) */
+	NUC_MECH_MEMORY_LIMIT,	/* production: mandatory */
+	NUC_MECH__COUNT
+};
+
+enum nuc_need {
+	NUC_NEED_OFF,		/* not used in this mode */
+	NUC_NEED_BEST_EFFORT,	/* used where the host has it; otherwise a recorded downgrade */
+	NUC_NEED_REQUIRED,	/* without it nothing starts */
+};
+
+enum nuc_need nuc_mode_need(enum nuc_mode mode, enum nuc_mechanism mechanism);
+int nuc_mode_landlock_min_abi(enum nuc_mode mode);
+const char *nuc_mode_name(enum nuc_mode mode);
+const char *nuc_mechanism_name(enum nuc_mechanism mechanism);	/* "user namespace", "Landlock" */

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/* seccomp: the default allowlist, and the filter that is made from it. */
+#pragma once
+
+#include <linux/filter.h>
+
+#include "base.h"
+
+struct nuc_seccomp_params {
+	bool network;		/* AF_INET and AF_INET6 sockets beside AF_UNIX (loopback counts) */
+	bool netlink_route;	/* NETLINK_ROUTE sockets, which getifaddrs() needs */
+	bool memfd;		/* memfd_create: only where vm.memfd_noexec=2 holds in the sandbox */
+};
+
+/*
+ * Compiles the default list into a BPF program (libseccomp, binary tree). The filter refuses x32 and
+ * 32-bit entry by killing the process. `*ret` is owned by the caller. -ENOTSUP, -ENOMEM.
+ */
+int nuc_seccomp_compile(const struct nuc_seccomp_params *params, struct sock_filter **ret,
+			size_t *ret_count);
+
+/* The rows in use under `params`, for explain: name, the argument filter in words or "", reason. */
+struct nuc_seccomp_row {
+	const char *name;
+	const char *filter;
+	const char *reason;
+};
+/* Row i or NULL past the last. Calls that are allowed, by name. */
+const struct nuc_seccomp_row *nuc_seccomp_allowed(const struct nuc_seccomp_params *params, size_t i);
+/* Calls that kill the process; all others fail with EPERM (clone3 with ENOSYS). */
+const char *nuc_seccomp_killed(size_t i);
