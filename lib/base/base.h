@@ -111,6 +111,9 @@ const char *nuc_nearest(const char *word, const char *(*candidate)(size_t i, voi
 /* SHA-256 as 64 lower-case hexadecimal digits and a NUL. */
 void nuc_sha256_hex(const void *bytes, size_t len, char ret[65]);
 
+/* For qsort() of char * elements, by bytes. */
+int nuc_compare_strings(const void *a, const void *b);
+
 /* ---- descriptors ------------------------------------------------------------------------------- */
 
 /* Moves a descriptor that fell on 0, 1 or 2 (the caller had them closed) above them; -errno. */
@@ -123,3 +126,13 @@ int nuc_fd_above_stdio(int fd);
 int nuc_read_fd(int fd, size_t max, char **ret, size_t *ret_len);
 /* The same by path, for small files of /proc and /sys; follows links. */
 int nuc_read_file(const char *path, size_t max, char **ret, size_t *ret_len);
+
+/* ---- user namespaces, for idmapped mounts ------------------------------------------------------- */
+
+/*
+ * A descriptor of a new user namespace with these maps ("inside outside count", user_namespaces(7)).
+ * Needs CAP_SETUID and CAP_SETGID. No process of it remains. Costs the same in a caller of any size.
+ */
+int nuc_userns_new(const char *uid_map, const char *gid_map);
+/* Whether the tree that `fd` (O_PATH) stands for can be idmapped through `userns`. 0 or -errno. */
+int nuc_try_idmap(int fd, int userns);

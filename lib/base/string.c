@@ -172,3 +172,8 @@ void nuc_sha256_hex(const void *bytes, size_t len, char ret[65])
 	crypto_hash_sha256(digest, bytes, len);
 	sodium_bin2hex(ret, 65, digest, sizeof(digest));
 }
+
+int nuc_compare_strings(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * System calls without a C library. The child runs in the caller's memory between clone3 and exec:
+ * libc would take locks that another thread may hold, and write errno in that thread's storage.
+ */
+#pragma once
+
+#include <asm/unistd.h>
+#include <stddef.h>
+#include <stdint.h>
+
+static inline long nuc_sys6(long n, long a, long b, long c, long d, long e, long f)
+{
+	register long r10 __asm__("r10") = d;
+	register long r8 __asm__("r8") = e;
+	register long r9 __asm__("r9") = f;
+	long r;
+
+	__asm__ volatile("syscall"
+			 : "=a"(r)
+			 : "a"(n), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+			 : "rcx", "r11", "memory");
+	return r;
+}
+
+/* nuc_sys(__NR_x, up to six arguments): missing ones are 0. Returns the result or -errno. */
+#define nuc_sys_(n, a, b, c, d, e, f, ...)                                                         \
+	nuc_sys6(n, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
+#define nuc_sys(...) nuc_sys_(__VA_ARGS__, 0, 0, 0, 0, 0, 0, 0)
+
+/* struct clone_args of clone3(2), as of Linux 5.7 (CLONE_ARGS_SIZE_VER2). */
+struct nuc_clone_args {
+	uint64_t flags, pidfd, child_tid, parent_tid, exit_signal;
+	uint64_t stack, stack_size, tls, set_tid, set_tid_size, cgroup;
+};
+
+/*
+ * clone3 whose child runs fn(arg) on args->stack and then exits with its result. Needed in assembly:
+ * with CLONE_VM the child must not return through the caller's frames.
+ */
+long nuc_clone3(struct nuc_clone_args *args, size_t size, int (*fn)(void *), void *arg);
