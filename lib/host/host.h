@@ -32,11 +32,16 @@ enum nuc_userns_refused {
 	NUC_USERNS_SYSCTL_CLONE,	/* kernel.unprivileged_userns_clone = 0 (Debian's patch) */
 	NUC_USERNS_SYSCTL_MAX,		/* user.max_user_namespaces = 0 */
 	NUC_USERNS_APPARMOR,		/* kernel.apparmor_restrict_unprivileged_userns = 1 (Ubuntu) */
+	NUC_USERNS_NO_PROC,		/* /proc is not mounted: nothing is known, no map can be written */
 };
 
-/* Cheap: a dozen system calls, no process is started. Returns 0 or a negative errno. */
+/*
+ * Cheap: a few dozen system calls, no process is started. It knows what sysctls say, not what an
+ * outer sandbox's filter or an LSM's profile would: that is for nuc_trials_run() to find out.
+ * Returns 0 or a negative errno.
+ */
 int nuc_facts_probe(struct nuc_facts *ret);
 
-/* What a person should do about it; static strings. */
+/* What a person should know and do about it; static strings, never NULL. */
 const char *nuc_userns_refused_why(int refused);
 const char *nuc_userns_refused_mend(int refused);

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: MIT */
+/* Facts that cost next to nothing: every policy is compiled against them. */
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/sched.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
+
+#include "host_internal.h"
+
+#define LANDLOCK_VERSION 1u /* LANDLOCK_CREATE_RULESET_VERSION */
+
+static const struct {
+	unsigned long long flag;
+	const char *file;
+	const char *max; /* namespaces(7), "The /proc/sys/user directory" */
+} namespaces[] = {
+	{ CLONE_NEWUSER, "/proc/self/ns/user", "/proc/sys/user/max_user_namespaces" },
+	{ CLONE_NEWPID, "/proc/self/ns/pid", "/proc/sys/user/max_pid_namespaces" },
+	{ CLONE_NEWNS, "/proc/self/ns/mnt", "/proc/sys/user/max_mnt_namespaces" },
+	{ CLONE_NEWNET, "/proc/self/ns/net", "/proc/sys/user/max_net_namespaces" },
+	{ CLONE_NEWUTS, "/proc/self/ns/uts", "/proc/sys/user/max_uts_namespaces" },
+	{ CLONE_NEWIPC, "/proc/self/ns/ipc", "/proc/sys/user/max_ipc_namespaces" },
+	{ CLONE_NEWCGROUP, "/proc/self/ns/cgroup", "/proc/sys/user/max_cgroup_namespaces" },
+	{ CLONE_NEWTIME, "/proc/self/ns/time", "/proc/sys/user/max_time_namespaces" },
+};
+
+static bool exists(const char *path)
+{
+	struct stat st;
+
+	return fstatat(AT_FDCWD, path, &st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+int nuc_kernel_parse(const char *release, int *ret_major, int *ret_minor)
+{
+	int number[2] = { 0, 0 };
+
+	for (int i = 0; i < 2; i++) {
+		int digits = 0;
+
+		for (; *release >= '0' && *release <= '9'; release++) {
+			if (++digits > 4)
+				return -EINVAL;
+			number[i] = number[i] * 10 + (*release - '0');
+		}
+		if (digits == 0 || (i == 0 && *release++ != '.'))
+			return -EINVAL;
+	}
+	*ret_major = number[0];
+	*ret_minor = number[1];
+	return 0;
+}
+
+long nuc_sysctl_number(const char *path, long absent)
+{
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	char text[32], *end;
+	ssize_t n;
+	long v;
+
+	if (fd < 0)
+		return absent;
+	n = read(fd, text, sizeof(text) - 1);
+	if (n <= 0)
+		return absent;
+	text[n] = '\0';
+	v = strtol(text, &end, 10);
+	return end == text ? absent : v;
+}
+
+enum nuc_userns_refused nuc_userns_judge(const struct nuc_userns_inputs *in)
+{
+	if (!in->proc)
+		return NUC_USERNS_NO_PROC;
+	if (!in->built)
+		return NUC_USERNS_NO_KERNEL;
+	/* A limit, and not a right: capabilities do not lift it. */
+	if (in->max == 0)
+		return NUC_USERNS_SYSCTL_MAX;
+	if (in->unprivileged_clone == 0 && !in->admin)
+		return NUC_USERNS_SYSCTL_CLONE;
+	/*
+	 * Ubuntu: an unconfined process may create one, and is then denied every capability in it,
+	 * with which not even an id map can be written. What a profile permits cannot be read.
+	 */
+	if (in->apparmor_restrict > 0 && in->apparmor_complain <= 0 && in->apparmor_unconfined &&
+	    !in->admin)
+		return NUC_USERNS_APPARMOR;
+	return NUC_USERNS_OK;
+}
+
+/* AppArmor's label of this process is "unconfined", or cannot be read. */
+static bool apparmor_unconfined(void)
+{
+	_cleanup_close_ int fd = open("/proc/self/attr/apparmor/current", O_RDONLY | O_CLOEXEC);
+	static const char word[] = "unconfined";
+	char label[sizeof(word) + 1];
+	ssize_t n;
+
+	if (fd < 0)
+		fd = open("/proc/self/attr/current", O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return true;
+	n = read(fd, label, sizeof(label));
+	if (n < 0)
+		return true;
+	while (n > 0 && (label[n - 1] == '\n' || label[n - 1] == '\0'))
+		n--;
+	return n == sizeof(word) - 1 && !memcmp(label, word, sizeof(word) - 1);
+}
+
+static int probe_caps(struct nuc_facts *f, bool *ret_admin)
+{
+	static const int wanted[] = { CAP_SYS_ADMIN, CAP_SETUID,	CAP_SETGID, CAP_SETPCAP,
+				      CAP_NET_ADMIN, CAP_DAC_OVERRIDE, CAP_CHOWN };
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct caps[_LINUX_CAPABILITY_U32S_3];
+
+	if (syscall(__NR_capget, &header, caps) < 0)
+		return -errno;
+	f->privileged = true;
+	for (size_t i = 0; i < NUC_ARRAY_SIZE(wanted); i++)
+		f->privileged &= !!(caps[CAP_TO_INDEX(wanted[i])].effective & CAP_TO_MASK(wanted[i]));
+	*ret_admin = caps[CAP_TO_INDEX(CAP_SYS_ADMIN)].effective & CAP_TO_MASK(CAP_SYS_ADMIN);
+	/* EINVAL past the last that this kernel knows (PR_CAPBSET_READ(2const)). */
+	while (f->last_cap < 63 && prctl(PR_CAPBSET_READ, f->last_cap + 1, 0, 0, 0) >= 0)
+		f->last_cap++;
+	return 0;
+}
+
+static void probe_namespaces(struct nuc_facts *f, bool admin)
+{
+	struct nuc_userns_inputs in = {
+		.proc = exists("/proc/self/ns"),
+		.built = exists("/proc/self/ns/user"),
+		.unprivileged_clone = nuc_sysctl_number("/proc/sys/kernel/unprivileged_userns_clone", -1),
+		.max = -1,
+		.apparmor_restrict = nuc_sysctl_number(
+			"/proc/sys/kernel/apparmor_restrict_unprivileged_userns", -1),
+		/* A privileged caller's sandbox gives its ids and capabilities up before it asks. */
+		.admin = admin && !f->privileged,
+	};
+
+	for (size_t i = 0; i < NUC_ARRAY_SIZE(namespaces); i++) {
+		long max = nuc_sysctl_number(namespaces[i].max, -1);
+
+		if (namespaces[i].flag == CLONE_NEWUSER)
+			in.max = max;
+		if (max != 0 && exists(namespaces[i].file))
+			f->namespaces |= namespaces[i].flag;
+	}
+	if (in.apparmor_restrict > 0) {
+		in.apparmor_complain = nuc_sysctl_number(
+			"/proc/sys/kernel/apparmor_restrict_unprivileged_userns_complain", 0);
+		in.apparmor_unconfined = apparmor_unconfined();
+	}
+	f->userns_refused = nuc_userns_judge(&in);
+}
+
+static void probe_filters(struct nuc_facts *f)
+{
+	uint32_t action = SECCOMP_RET_KILL_PROCESS;
+	long abi = syscall(__NR_landlock_create_ruleset, NULL, 0, LANDLOCK_VERSION);
+
+	if (abi > 0)
+		f->landlock_abi = (int)abi;
+	else
+		f->landlock_errno = abi < 0 ? errno : ENOSYS;
+	f->seccomp_filter = syscall(__NR_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) == 0;
+}
+
+int nuc_facts_probe(struct nuc_facts *ret)
+{
+	struct nuc_facts f = { .last_cap = -1 };
+	struct utsname u;
+	bool admin = false;
+	int r;
+
+	if (uname(&u) < 0)
+		return -errno;
+	r = nuc_kernel_parse(u.release, &f.kernel_major, &f.kernel_minor);
+	if (r < 0)
+		return r;
+	f.uid = geteuid();
+	f.gid = getegid();
+	r = probe_caps(&f, &admin);
+	if (r < 0)
+		return r;
+	f.dumpable = prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == 1;
+	f.no_new_privs = prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1;
+	f.memfd_noexec = exists("/proc/sys/vm/memfd_noexec");
+	probe_namespaces(&f, admin);
+	probe_filters(&f);
+	*ret = f;
+	return 0;
+}
+
+static const struct {
+	const char *why, *mend;
+} refusals[] = {
+	[NUC_USERNS_OK] = { "nothing refuses it", "nothing to do" },
+	[NUC_USERNS_NO_KERNEL] = { "this kernel is built without user namespaces",
+				   "use a kernel with CONFIG_USER_NS" },
+	[NUC_USERNS_SYSCTL_CLONE] = { "the sysctl kernel.unprivileged_userns_clone is 0",
+				      "sysctl -w kernel.unprivileged_userns_clone=1, and a line in "
+				      "/etc/sysctl.d to keep it" },
+	[NUC_USERNS_SYSCTL_MAX] = { "the sysctl user.max_user_namespaces is 0",
+				    "sysctl -w user.max_user_namespaces=10000, and a line in "
+				    "/etc/sysctl.d to keep it" },
+	[NUC_USERNS_APPARMOR] = {
+		"AppArmor denies capabilities in it "
+		"(kernel.apparmor_restrict_unprivileged_userns = 1)",
+		"give the calling program an AppArmor profile that has `userns,` (this program only), or "
+		"sysctl -w kernel.apparmor_restrict_unprivileged_userns=0 (all programs)" },
+	[NUC_USERNS_NO_PROC] = { "/proc is not mounted", "mount -t proc proc /proc" },
+};
+
+const char *nuc_userns_refused_why(int refused)
+{
+	if (refused < 0 || (size_t)refused >= NUC_ARRAY_SIZE(refusals))
+		return "refused";
+	return refusals[refused].why;
+}
+
+const char *nuc_userns_refused_mend(int refused)
+{
+	if (refused < 0 || (size_t)refused >= NUC_ARRAY_SIZE(refusals))
+		return "see nucleus doctor";
+	return refusals[refused].mend;
+}
