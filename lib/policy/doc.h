@@ -35,12 +35,13 @@ struct nuc_doc {
 };
 
 #define NUC_DOC_MAX_BYTES (1u << 20)
-#define NUC_DOC_MAX_DEPTH 32
+#define NUC_DOC_MAX_DEPTH 32	/* tables and arrays in one another, the document included */
 
 /*
- * Both give a table, or -EINVAL with an error whose origin is "name:line:col", or -ENOMEM. The
- * text need not be NUL-terminated. What they accept means the same to every TOML 1.0 or JSON parser:
- * duplicate keys, invalid UTF-8, integers that overflow and NaN, infinity are errors.
+ * Both give a table, or -EINVAL with an error whose origin is "name:line:col", or -ENOMEM, or
+ * -EFBIG for a text of more than NUC_DOC_MAX_BYTES. The text need not be NUL-terminated. What they
+ * accept means the same to every TOML 1.0 or JSON parser: duplicate keys, invalid UTF-8, integers
+ * that overflow and NaN, infinity are errors.
  */
 int nuc_toml_parse(const char *text, size_t len, const char *name, struct nuc_doc **ret,
 		   nucleus_error **ret_err);
