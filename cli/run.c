@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+/* nucleus run: starts the program, passes signals on, and ends as it ended. */
+#include <poll.h>
+#include <signal.h>
+#include <strings.h>
+#include <sys/signalfd.h>
+#include <time.h>
+
+#include "cli.h"
+
+/*
+ * The sandbox has a session of its own, so that nothing in it can touch the caller's terminal. What
+ * the terminal or a supervisor sends reaches this process only, and is passed on.
+ */
+static const int forwarded[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH };
+
+/*
+ * A program may make use of SIGINT, as an interpreter's prompt does: one alone, or one a second,
+ * does not kill. Whoever asks this often within this time means it.
+ */
+#define INSIST_COUNT 3
+#define INSIST_MS 1000
+
+struct insistence {
+	int64_t at_ms[INSIST_COUNT]; /* a ring */
+	size_t n;
+};
+
+static void forwarded_set(sigset_t *ret)
+{
+	sigemptyset(ret);
+	for (size_t i = 0; i < CLI_ARRAY_SIZE(forwarded); i++) {
+		struct sigaction action;
+
+		/* Ignored by the caller's wish (nohup, a shell's background job): it stays so. */
+		if (sigaction(forwarded[i], NULL, &action) == 0 && action.sa_handler != SIG_IGN)
+			sigaddset(ret, forwarded[i]);
+	}
+}
+
+static bool insists(struct insistence *s)
+{
+	struct timespec t;
+	int64_t now;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	now = t.tv_sec * 1000 + t.tv_nsec / 1000000;
+	s->at_ms[s->n++ % INSIST_COUNT] = now;
+	return s->n >= INSIST_COUNT && now - s->at_ms[s->n % INSIST_COUNT] <= INSIST_MS;
+}
+
+static void forward(nucleus_process *process, int signals, struct insistence *insistence)
+{
+	struct signalfd_siginfo info;
+
+	if (read(signals, &info, sizeof(info)) != (ssize_t)sizeof(info))
+		return;
+	/* -ESRCH: it has ended, as the pidfd will say. */
+	if ((info.ssi_signo == SIGINT || info.ssi_signo == SIGTERM) && insists(insistence))
+		nucleus_process_signal(process, SIGKILL);
+	else
+		nucleus_process_signal(process, (int)info.ssi_signo);
+}
+
+/* Until the sandbox has ended; if poll() fails, nucleus_process_wait() will see to that. */
+static void attend(nucleus_process *process, int signals)
+{
+	struct insistence insistence = { 0 };
+	struct pollfd fds[] = {
+		{ .fd = nucleus_process_pidfd(process), .events = POLLIN },
+		{ .fd = signals, .events = POLLIN },
+	};
+
+	for (;;) {
+		if (poll(fds, CLI_ARRAY_SIZE(fds), -1) < 0 && errno != EINTR)
+			return;
+		if (fds[0].revents)
+			return;
+		if (fds[1].revents)
+			forward(process, signals, &insistence);
+	}
+}
+
+static int finish(nucleus_process *process)
+{
+	_cleanup_error_ nucleus_error *error = NULL;
+	int outcome, code, status, r;
+
+	r = nucleus_process_wait(process, -1, &outcome, &code, &error);
+	if (r < 0)
+		return cli_fail_library(r, error);
+	switch (outcome) {
+	case NUCLEUS_OUTCOME_EXITED:
+		cli_status_ended(process, "exited", code, code, NULL);
+		return code;
+	case NUCLEUS_OUTCOME_SIGNALLED:
+		status = CLI_EXIT_SIGNAL + code;
+		cli_status_ended(process, "signalled", code, status, NULL);
+		return status;
+	case NUCLEUS_OUTCOME_TIMEOUT:
+		cli_status_ended(process, "timeout", code, CLI_EXIT_TIMEOUT, NULL);
+		return CLI_EXIT_TIMEOUT;
+	default:
+		/* Killed from outside: by SIGKILL unless it is known better. */
+		status = CLI_EXIT_SIGNAL + (code ? code : SIGKILL);
+		cli_status_ended(process, "killed", code, status, NULL);
+		return status;
+	}
+}
+
+static int check_plan(const nucleus_sandbox *sandbox, const char *required)
+{
+	_cleanup_string_ char *hash = NULL;
+	int r;
+
+	r = nucleus_sandbox_hash(sandbox, &hash);
+	if (r < 0)
+		return cli_fail_library(r, NULL);
+	if (strcasecmp(hash, required) != 0)
+		return cli_fail(-EPERM,
+				"compare the plans: `nucleus explain` with the same options",
+				"the plan is not the required one: it is %s, --require-plan is %s",
+				hash, required);
+	return 0;
+}
+
+int cli_run(const struct cli_args *args)
+{
+	_cleanup_sandbox_ nucleus_sandbox *sandbox = NULL;
+	_cleanup_process_ nucleus_process *process = NULL;
+	_cleanup_error_ nucleus_error *error = NULL;
+	const char *warning;
+	sigset_t set;
+	_cleanup_close_ int signals = -1;
+	int r;
+
+	if (!args->n_operands)
+		return cli_fail(-EINVAL, "nucleus run [OPTIONS] -- PROGRAM [ARGS...]",
+				"no program to run");
+	r = cli_args_sandbox(args, &sandbox);
+	if (!r && args->require_plan)
+		r = check_plan(sandbox, args->require_plan);
+	if (r)
+		return r;
+	for (size_t i = 0; !args->quiet && (warning = nucleus_sandbox_warning(sandbox, i)); i++)
+		cli_warn(warning);
+
+	/* Blocked before the start, so that none is lost between it and the loop. */
+	forwarded_set(&set);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signals = signalfd(-1, &set, SFD_CLOEXEC);
+	if (signals < 0)
+		return cli_fail(-errno, NULL, "cannot receive signals: %s", strerror(errno));
+	r = nucleus_sandbox_spawn(sandbox, (const char *const *)args->operands, &process, &error);
+	if (r < 0)
+		return cli_fail_library(r, error);
+	attend(process, signals);
+	return finish(process);
+}
