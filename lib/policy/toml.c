@@ -110,7 +110,7 @@ int toml_node_new(struct toml *t, enum nuc_doc_type type, enum toml_origin origi
 		  struct nuc_doc_pos pos, unsigned depth, struct toml_node **ret)
 {
 	bool container = type == NUC_DOC_TABLE || type == NUC_DOC_ARRAY;
-	struct toml_node *node;
+	struct toml_node *node = NULL;
 
 	if (container && depth >= NUC_DOC_MAX_DEPTH)
 		return nuc_doc_fail(&t->c, pos, "make the document flatter",
@@ -341,7 +341,7 @@ static int array_header(struct toml *t, const struct toml_key *key, struct nuc_d
 			struct toml_node *parent, struct toml_node **ret)
 {
 	const char *last = key->part[key->n - 1].s;
-	struct toml_node *array = find(t, parent, last), *node;
+	struct toml_node *array = find(t, parent, last), *node = NULL;
 	int r;
 
 	if (array && array->origin != TOML_TABLES)

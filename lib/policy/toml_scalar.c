@@ -510,7 +510,7 @@ static int read_word(struct toml *t, size_t n, struct toml_node *node)
 int toml_scalar(struct toml *t, struct toml_node **ret)
 {
 	size_t n = word_length(t);
-	struct toml_node *node;
+	struct toml_node *node = NULL;
 	int r;
 
 	/* A type that owns nothing, until the word says which it is. */

@@ -7,7 +7,7 @@ static int array_items(struct toml *t, struct toml_node *array)
 	char found[NUC_DOC_FOUND_SIZE];
 
 	for (;;) {
-		struct toml_node *item;
+		struct toml_node *item = NULL;
 		int r;
 
 		toml_skip_lines(t);
@@ -64,7 +64,7 @@ static int inline_keys(struct toml *t, struct toml_node *table)
 
 static int container(struct toml *t, enum nuc_doc_type type, unsigned depth, struct toml_node **ret)
 {
-	struct toml_node *node;
+	struct toml_node *node = NULL;
 	int r;
 
 	r = toml_node_new(t, type, TOML_VALUE, t->c.pos, depth, &node);
@@ -84,7 +84,7 @@ static int container(struct toml *t, enum nuc_doc_type type, unsigned depth, str
 static int string(struct toml *t, struct toml_node **ret)
 {
 	struct nuc_doc_pos pos = t->c.pos;
-	struct toml_node *node;
+	struct toml_node *node = NULL;
 	int r;
 
 	r = toml_string(t, true);
