@@ -19,7 +19,10 @@ struct nuc_seccomp_params {
 int nuc_seccomp_compile(const struct nuc_seccomp_params *params, struct sock_filter **ret,
 			size_t *ret_count);
 
-/* The rows in use under `params`, for explain: name, the argument filter in words or "", reason. */
+/*
+ * The rows in use under `params`, for explain: name, the argument filter in words or "", reason.
+ * Every name comes once.
+ */
 struct nuc_seccomp_row {
 	const char *name;
 	const char *filter;
@@ -27,5 +30,13 @@ struct nuc_seccomp_row {
 };
 /* Row i or NULL past the last. Calls that are allowed, by name. */
 const struct nuc_seccomp_row *nuc_seccomp_allowed(const struct nuc_seccomp_params *params, size_t i);
-/* Calls that kill the process; all others fail with EPERM (clone3 with ENOSYS). */
+/*
+ * Calls that are not run and yet get another answer than EPERM, since their callers know how to go
+ * on from it: `filter` is the answer ("ENOSYS", "0", and for which arguments if not for all).
+ */
+const struct nuc_seccomp_row *nuc_seccomp_answered(const struct nuc_seccomp_params *params,
+						   size_t i);
+/* Calls that kill the process; all others fail with EPERM, and those newer than the list ENOSYS. */
 const char *nuc_seccomp_killed(size_t i);
+/* Whether a call belongs to the socket family, which the limit of 110 allowed calls leaves out. */
+bool nuc_seccomp_is_network(const char *name);

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT */
+/* seccomp: from the list to a BPF program. */
+#include <linux/audit.h>
+#include <linux/memfd.h>
+#include <linux/seccomp.h>
+#include <seccomp.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include "seccomp_internal.h"
+
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 0x0008U
+#endif
+
+#define X32_BIT 0x40000000U /* __X32_SYSCALL_BIT, which glibc does not give to x86_64 programs */
+
+static void release_context(scmp_filter_ctx *context)
+{
+	if (*context)
+		seccomp_release(*context);
+}
+
+/* Errors of libseccomp that are not ours to explain mean: it does not know what we need. */
+static int from_libseccomp(int r)
+{
+	return r == -ENOMEM ? -ENOMEM : -ENOTSUP;
+}
+
+static int resolve(const char *name, int *ret_nr)
+{
+	int nr = seccomp_syscall_resolve_name(name);
+
+	if (nr < 0 || nr > NUC_SECCOMP_NEWEST)
+		return -ENOTSUP;
+	*ret_nr = nr;
+	return 0;
+}
+
+static int add_clause(scmp_filter_ctx context, uint32_t action, int nr,
+		      const struct nuc_clause *clause)
+{
+	struct scmp_arg_cmp cmp[NUC_CLAUSE_CMPS];
+
+	for (size_t i = 0; i < clause->count; i++)
+		cmp[i] = (struct scmp_arg_cmp){
+			.arg = clause->cmp[i].arg,
+			.op = SCMP_CMP_MASKED_EQ,
+			.datum_a = clause->cmp[i].mask,
+			.datum_b = clause->cmp[i].value,
+		};
+	return seccomp_rule_add_exact_array(context, action, nr, clause->count, cmp);
+}
+
+static int add_rule(scmp_filter_ctx context, const struct nuc_rule *rule)
+{
+	uint32_t action = rule->error == NUC_ALLOW ? SCMP_ACT_ALLOW :
+						     SCMP_ACT_ERRNO((uint32_t)rule->error);
+	int nr, r;
+
+	r = resolve(rule->row.name, &nr);
+	if (r < 0)
+		return r;
+	if (!rule->clauses[0]) {
+		r = seccomp_rule_add_exact(context, action, nr, 0);
+		return r < 0 ? from_libseccomp(r) : 0;
+	}
+	for (size_t i = 0; i < NUC_RULE_CLAUSES && rule->clauses[i]; i++) {
+		for (size_t j = 0; j < rule->clauses[i]->count; j++) {
+			r = add_clause(context, action, nr, &rule->clauses[i]->clause[j]);
+			if (r < 0)
+				return from_libseccomp(r);
+		}
+	}
+	return 0;
+}
+
+static int add_list(scmp_filter_ctx context, unsigned flags)
+{
+	const struct nuc_rule *rule;
+	const char *name;
+	int nr, r;
+
+	for (size_t i = 0; (rule = nuc_seccomp_allow_rule(flags, i)); i++) {
+		r = add_rule(context, rule);
+		if (r < 0)
+			return r;
+	}
+	for (size_t i = 0; (rule = nuc_seccomp_answer_rule(flags, i)); i++) {
+		r = add_rule(context, rule);
+		if (r < 0)
+			return r;
+	}
+	for (size_t i = 0; (name = nuc_seccomp_killed(i)); i++) {
+		r = resolve(name, &nr);
+		if (r < 0)
+			return r;
+		r = seccomp_rule_add_exact(context, SCMP_ACT_KILL_PROCESS, nr, 0);
+		if (r < 0)
+			return from_libseccomp(r);
+	}
+	return 0;
+}
+
+/*
+ * A file in memory to export into. MFD_NOEXEC_SEAL (Linux 6.3) must be given where the caller's
+ * namespace has vm.memfd_noexec=2, and is EINVAL on older kernels.
+ */
+static int open_memory(void)
+{
+	int fd = memfd_create("nucleus-seccomp", MFD_CLOEXEC | MFD_NOEXEC_SEAL);
+
+	if (fd < 0 && errno == EINVAL)
+		fd = memfd_create("nucleus-seccomp", MFD_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+/*
+ * What goes before libseccomp's program: numbers past the end of the list are ENOSYS, as on a kernel
+ * that has them not. glibc and others fall back from ENOSYS only, and what Linux adds later must not
+ * turn into EPERM. The architecture and x32 are left to the program that follows, which kills.
+ */
+static const struct sock_filter prologue[] = {
+	BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch)),
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_X86_64, 0, 4),
+	BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+	BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, X32_BIT, 2, 0),
+	BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, NUC_SECCOMP_NEWEST, 0, 1),
+	BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+};
+
+static int export_program(scmp_filter_ctx context, struct sock_filter **ret, size_t *ret_count)
+{
+	_cleanup_free_ struct sock_filter *program = NULL;
+	_cleanup_free_ char *bytes = NULL;
+	_cleanup_close_ int fd = -1;
+	size_t len, count;
+	int r;
+
+	fd = open_memory();
+	if (fd < 0)
+		return fd;
+	/* seccomp_export_bpf_mem() is libseccomp 2.6 */
+	r = seccomp_export_bpf(context, fd);
+	if (r < 0)
+		return from_libseccomp(r);
+	if (lseek(fd, 0, SEEK_SET) < 0)
+		return -errno;
+	r = nuc_read_fd(fd, BPF_MAXINSNS * sizeof(*program), &bytes, &len);
+	if (r < 0)
+		return r;
+	if (len == 0 || len % sizeof(*program))
+		return -ENOTSUP;
+	count = NUC_ARRAY_SIZE(prologue) + len / sizeof(*program);
+	if (count > BPF_MAXINSNS)
+		return -ENOTSUP;
+	program = malloc(count * sizeof(*program));
+	if (!program)
+		return -ENOMEM;
+	memcpy(program, prologue, sizeof(prologue));
+	memcpy(program + NUC_ARRAY_SIZE(prologue), bytes, len);
+	*ret = NUC_TAKE_PTR(program);
+	*ret_count = count;
+	return 0;
+}
+
+int nuc_seccomp_compile(const struct nuc_seccomp_params *params, struct sock_filter **ret,
+			size_t *ret_count)
+{
+	_cleanup_(release_context) scmp_filter_ctx context = NULL;
+	int r;
+
+	context = seccomp_init(SCMP_ACT_ERRNO(EPERM));
+	if (!context)
+		return -ENOMEM;
+	r = seccomp_attr_set(context, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
+	if (r < 0)
+		return from_libseccomp(r);
+	r = seccomp_attr_set(context, SCMP_FLTATR_CTL_OPTIMIZE, 2);
+	if (r < 0)
+		return from_libseccomp(r);
+	r = add_list(context, nuc_seccomp_flags(params));
+	if (r < 0)
+		return r;
+	return export_program(context, ret, ret_count);
+}
