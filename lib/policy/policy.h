@@ -24,7 +24,7 @@ enum nuc_option_id {
 	NUC_OPT__COUNT
 };
 
-enum nuc_mode { NUC_MODE_AGENT, NUC_MODE_STRICT_AGENT, NUC_MODE_PRODUCTION };
+enum nuc_mode { NUC_MODE_AGENT, NUC_MODE_STRICT_AGENT, NUC_MODE_PRODUCTION, NUC_MODE__COUNT };
 
 /*
  * The value of an option: what was set, or else the mode's default. Strings belong to the policy.
@@ -51,6 +51,21 @@ const char *nuc_option_key(enum nuc_option_id id);
 int nuc_parse_size(const char *s, int64_t *ret);
 int nuc_parse_duration_ms(const char *s, int64_t *ret);
 int nuc_parse_count(const char *s, int64_t *ret);
+
+/* An item of `volumes`. What is read-only may be executed from; what is writable only with "exec". */
+struct nuc_volume {
+	char *src;	/* as written: absolute once it is in a policy */
+	char *dst;	/* absolute, below "/", without "." and ".." */
+	bool writable, exec;
+};
+
+int nuc_parse_volume(const char *item, struct nuc_volume *ret);
+void nuc_volume_done(struct nuc_volume *v);
+#define _cleanup_volume_ _cleanup_(nuc_volume_done)
+/* An item of `tmpfs`: its target as in a volume, and its size in bytes. */
+int nuc_parse_tmpfs(const char *item, char **ret_dst, int64_t *ret_size);
+/* "1000", "agent" or "agent:1000"; a missing half is 1000 or agent, and for root 0. */
+int nuc_parse_user(const char *s, char ret_name[33], uint32_t *ret_id);
 
 /* ---- modes ------------------------------------------------------------------------------------ */
 

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/* What each mode asks for, as data: nothing else in the library compares modes to decide a need. */
+#include "policy.h"
+
+#define OFF NUC_NEED_OFF
+#define BEST NUC_NEED_BEST_EFFORT
+#define MUST NUC_NEED_REQUIRED
+
+static const struct {
+	const char *name;
+	enum nuc_need need[NUC_MODE__COUNT];
+} mechanisms[NUC_MECH__COUNT] = {
+	/*                                                    agent strict production */
+	/* Without these four there is no sandbox to speak of: no mode goes on without them. */
+	[NUC_MECH_NS_USER] = { "user namespace",	    { MUST, MUST, MUST } },
+	[NUC_MECH_NS_PID] = { "pid namespace",		    { MUST, MUST, MUST } },
+	[NUC_MECH_NS_MOUNT] = { "mount namespace",	    { MUST, MUST, MUST } },
+	[NUC_MECH_PIVOT_ROOT] = { "pivot_root",		    { MUST, MUST, MUST } },
+	/* Dropping capabilities needs nothing of the host, so no mode has a reason to go without. */
+	[NUC_MECH_CAPABILITIES] = { "capabilities",	    { MUST, MUST, MUST } },
+
+	[NUC_MECH_NS_NET] = { "network namespace",	    { BEST, MUST, MUST } },
+	[NUC_MECH_NS_UTS] = { "UTS namespace",		    { BEST, MUST, MUST } },
+	[NUC_MECH_NS_IPC] = { "IPC namespace",		    { BEST, MUST, MUST } },
+	[NUC_MECH_NS_CGROUP] = { "cgroup namespace",	    { BEST, MUST, MUST } },
+	[NUC_MECH_NS_TIME] = { "time namespace",	    { BEST, MUST, MUST } },
+	[NUC_MECH_SECCOMP] = { "seccomp",		    { BEST, MUST, MUST } },
+	[NUC_MECH_LANDLOCK] = { "Landlock",		    { BEST, MUST, MUST } },
+	[NUC_MECH_IDMAP] = { "idmapped mounts",		    { BEST, MUST, MUST } },
+	[NUC_MECH_HIDEPID] = { "hidepid",		    { BEST, MUST, MUST } },
+
+	/* The sysctl came with Linux 6.3; before that the system call filter does the same work. */
+	[NUC_MECH_MEMFD_NOEXEC] = { "memfd_noexec",	    { BEST, BEST, BEST } },
+
+	[NUC_MECH_MOUNT_AUDIT] = { "mount audit",	    { OFF,  MUST, MUST } },
+	[NUC_MECH_ROOTFS] = { "own root file system",	    { OFF,  OFF,  MUST } },
+	[NUC_MECH_MEMORY_LIMIT] = { "memory limit",	    { OFF,  OFF,  MUST } },
+};
+
+static const struct {
+	const char *name;
+	/* 1 is the first ABI (Linux 5.13), 3 governs truncation too (Linux 6.2). */
+	int landlock_min_abi;
+} modes[NUC_MODE__COUNT] = {
+	[NUC_MODE_AGENT] = { "agent", 1 },
+	[NUC_MODE_STRICT_AGENT] = { "strict-agent", 1 },
+	[NUC_MODE_PRODUCTION] = { "production", 3 },
+};
+
+enum nuc_need nuc_mode_need(enum nuc_mode mode, enum nuc_mechanism mechanism)
+{
+	return mechanisms[mechanism].need[mode];
+}
+
+int nuc_mode_landlock_min_abi(enum nuc_mode mode)
+{
+	return modes[mode].landlock_min_abi;
+}
+
+const char *nuc_mode_name(enum nuc_mode mode)
+{
+	return modes[mode].name;
+}
+
+const char *nuc_mechanism_name(enum nuc_mechanism mechanism)
+{
+	return mechanisms[mechanism].name;
+}
