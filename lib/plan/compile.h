@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/* compile: a pure function of policy and world into a plan; verify and explain read plans only. */
+#pragma once
+
+#include <sys/types.h>
+
+#include "base.h"
+#include "host.h"
+#include "plan.h"
+#include "policy.h"
+
+/* What a path is on this host. */
+struct nuc_look {
+	char path[4096];	/* canonical: no link in it, if followed */
+	char link[256];		/* a symbolic link's target, if not followed */
+	mode_t mode;
+	uint64_t dev, ino;
+	uid_t uid;
+	gid_t gid;
+	bool idmap;		/* its file system takes idmapped mounts (privileged callers only) */
+};
+
+/*
+ * All that compile may know of the host. The real one is made by nuc_world_init(); tests make their
+ * own, so that golden plans do not depend on the machine.
+ */
+struct nuc_world {
+	struct nuc_facts facts;
+	uint32_t host_id;	    /* unprivileged id that a privileged caller maps the user to */
+	uint64_t hard_limit[16];    /* RLIMIT_* of the caller; UINT64_MAX: none */
+	const char *const *environ; /* for env-pass */
+	/* With `follow` it is a user's path: links are resolved, and idmapping is tried. */
+	int (*look)(struct nuc_world *w, const char *path, bool follow, struct nuc_look *ret);
+	/* Names in a directory, sorted, NULL-terminated; each and the array are the caller's. */
+	int (*list)(struct nuc_world *w, const char *path, char ***ret);
+	int idmap_trial_fd;	    /* a user namespace to try idmaps with; -1: not made yet */
+};
+
+int nuc_world_init(struct nuc_world *ret);
+void nuc_world_done(struct nuc_world *w);
+
+/*
+ * Gives a plan that verify accepts; owned by the caller, free(). Errors: -ENOTSUP when the mode
+ * requires what the world lacks, -EINVAL, -ENOENT, -ENOTDIR, ... with an error that names the option.
+ */
+int nuc_compile(const nucleus_policy *policy, struct nuc_world *world,
+		struct nuc_plan **ret, nucleus_error **ret_err);
+
+/*
+ * Whether the bytes are a plan that may be executed: offsets inside, strings ended, slots written
+ * before read, every step in its program and in order, everything there that `mechanisms` claims.
+ * Returns 0 or -EBADMSG; ret_why (may be NULL) receives a static string.
+ */
+int nuc_verify(const void *plan, size_t size, const char **ret_why);
+
+/* Canonical JSON: what is hashed. Equal plans, wherever their origins were written, equal text. */
+int nuc_explain_json(const struct nuc_plan *plan, char **ret);
+int nuc_explain_text(const struct nuc_plan *plan, char **ret);
+/* One step in words, as "bind /usr on /usr (ro,nosuid,nodev)": for errors. */
+int nuc_explain_step(const struct nuc_plan *plan, uint32_t step, char **ret);
+const char *nuc_op_name(unsigned int op);
+/* Its argument kinds, three characters: see ops.def. */
+const char *nuc_op_args(unsigned int op);
+/* Names of the set bits, separated by commas; kind as in ops.def. */
+void nuc_print_bits(struct nuc_buf *b, char kind, uint64_t bits);
