@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT */
+/* nucleus_sandbox_*: a policy applied to this host, ready to be started any number of times. */
+#include <fcntl.h>
+
+#include "compile.h"
+#include "process.h"
+
+struct nucleus_sandbox {
+	struct nuc_prepared *prepared; /* NULL: no policy yet */
+	int stdio[3];
+};
+
+int nucleus_sandbox_new(nucleus_sandbox **ret)
+{
+	nucleus_sandbox *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return -ENOMEM;
+	for (int i = 0; i < 3; i++)
+		s->stdio[i] = -1;
+	*ret = s;
+	return 0;
+}
+
+void nucleus_sandbox_free(nucleus_sandbox *s)
+{
+	if (!s)
+		return;
+	nuc_prepared_free(s->prepared);
+	free(s);
+}
+
+int nucleus_sandbox_apply_policy(nucleus_sandbox *s, const nucleus_policy *policy,
+				 nucleus_error **ret_err)
+{
+	const struct nuc_where where = { .stage = "compile", .layer = "host" };
+	struct nuc_prepared *prepared;
+	struct nuc_world world;
+	struct nuc_plan *plan;
+	int r = nuc_world_init(&world);
+
+	if (r < 0)
+		return nuc_fail(ret_err, r, &where, "cannot look at this host: %s", strerror(-r));
+	r = nuc_compile(policy, &world, &plan, ret_err);
+	nuc_world_done(&world);
+	if (r < 0)
+		return r;
+	r = nuc_prepare(plan, &prepared, ret_err);
+	if (r < 0)
+		return r;
+	nuc_prepared_free(s->prepared);
+	s->prepared = prepared;
+	return 0;
+}
+
+const char *nucleus_sandbox_warning(const nucleus_sandbox *s, size_t index)
+{
+	const struct nuc_plan *p = s->prepared ? s->prepared->plan : NULL;
+	const char *text, *end;
+
+	if (!p)
+		return NULL;
+	text = nuc_plan_data(p, p->warnings.at);
+	end = text + p->warnings.len;
+	while (text < end && index--)
+		text += strlen(text) + 1;
+	return text < end ? text : NULL;
+}
+
+int nucleus_sandbox_explain(const nucleus_sandbox *s, const char *format, char **ret)
+{
+	if (!s->prepared)
+		return -EINVAL;
+	if (!strcmp(format, "text"))
+		return nuc_explain_text(s->prepared->plan, ret);
+	if (!strcmp(format, "json"))
+		return nuc_explain_json(s->prepared->plan, ret);
+	return -EINVAL;
+}
+
+int nucleus_sandbox_hash(const nucleus_sandbox *s, char **ret)
+{
+	_cleanup_free_ char *json = NULL;
+	char *hash;
+	int r;
+
+	if (!s->prepared)
+		return -EINVAL;
+	r = nuc_explain_json(s->prepared->plan, &json);
+	if (r < 0)
+		return r;
+	hash = malloc(65);
+	if (!hash)
+		return -ENOMEM;
+	nuc_sha256_hex(json, strlen(json), hash);
+	*ret = hash;
+	return 0;
+}
+
+int nucleus_sandbox_set_stdio(nucleus_sandbox *s, int in, int out, int err)
+{
+	const int fds[] = { in, out, err };
+
+	for (int i = 0; i < 3; i++)
+		if (fds[i] >= 0 && fcntl(fds[i], F_GETFD) < 0)
+			return -EBADF;
+	for (int i = 0; i < 3; i++)
+		s->stdio[i] = fds[i] < 0 ? -1 : fds[i];
+	return 0;
+}
+
+int nucleus_sandbox_spawn(nucleus_sandbox *s, const char *const *argv, nucleus_process **ret,
+			  nucleus_error **ret_err)
+{
+	const struct nuc_where where = { .stage = "launch",
+					 .layer = "option",
+					 .hint = "call nucleus_sandbox_apply_policy() first" };
+	const struct nuc_where empty = { .stage = "launch", .layer = "exec" };
+	struct nuc_running running;
+	int r;
+
+	if (!s->prepared)
+		return nuc_fail(ret_err, -EINVAL, &where, "the sandbox has no policy yet");
+	if (!argv || !argv[0] || !argv[0][0])
+		return nuc_fail(ret_err, -EINVAL, &empty, "no program is given");
+	r = nuc_launch(s->prepared, s->stdio, argv, &running, ret_err);
+	if (r < 0)
+		return r;
+	r = nuc_process_new(&running, ret);
+	if (r < 0) {
+		nuc_kill(running.pidfd);
+		close(running.pidfd);
+		close(running.report_fd);
+		nuc_carry_done(&running.carry);
+		return nuc_fail(ret_err, r, &empty, "out of memory");
+	}
+	return 0;
+}

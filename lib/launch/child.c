@@ -1,0 +1,702 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The steps, performed by raw system calls. This file is compiled twice: into the library, where it
+ * runs after clone3 in the caller's memory, and into the sandbox's init. It calls nothing, allocates
+ * nothing and has no data of its own: `nm -u` of its object file lists nothing.
+ *
+ * If a decision is needed here, compile.c forgot to make it.
+ */
+#include <asm/fcntl.h>
+#include <linux/capability.h>
+#include <linux/if.h>
+#include <linux/mount.h>
+#include <linux/openat2.h>
+#include <linux/prctl.h>
+#include <linux/sched.h>
+#include <linux/seccomp.h>
+#include <linux/sockios.h>
+#include <asm-generic/errno-base.h>
+#include <asm-generic/errno.h>
+
+#include "child.h"
+#include "landlock_abi.h"
+#include "raw.h"
+
+#define AT_FDCWD_ -100
+#define AT_EMPTY_PATH_ 0x1000
+#define AT_RECURSIVE_ 0x8000
+#define AT_SYMLINK_NOFOLLOW_ 0x100
+#define MS_PRIVATE_ (1 << 18)
+#define MNT_DETACH_ 2
+#define O_PATH_ 010000000
+#define SIGKILL_ 9
+#define BENEATH (RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS)
+
+struct user_cap {
+	uint32_t effective, permitted, inheritable;
+};
+
+static const char *str(const struct nuc_context *c, uint32_t at)
+{
+	return (const char *)nuc_plan_data(c->plan, at);
+}
+
+static long length(const char *s)
+{
+	long n = 0;
+
+	/* The asm keeps the compiler from making a call of strlen out of this loop. */
+	while (s[n]) {
+		n++;
+		__asm__ volatile("");
+	}
+	return n;
+}
+
+/* The first failure wins; a descriptor is closed in any case. */
+static long closing(long fd, long r)
+{
+	nuc_sys(__NR_close, fd);
+	return r;
+}
+
+static long write_to(const char *path, const char *text)
+{
+	long fd = nuc_sys(__NR_openat, AT_FDCWD_, path, O_WRONLY | O_CLOEXEC);
+	long r, n = length(text);
+
+	if (fd < 0)
+		return fd;
+	/* The kernel takes id maps and sysctls in one write or not at all. */
+	r = nuc_sys(__NR_write, fd, text, n);
+	return closing(fd, r < 0 ? r : r == n ? 0 : -EIO);
+}
+
+/* A path of the new root, by its root descriptor: never through a symbolic link, never above it. */
+static long open_in_root(const struct nuc_context *c, const char *path, uint64_t flags)
+{
+	struct open_how how;
+
+	how.flags = flags | O_CLOEXEC;
+	how.mode = 0;
+	how.resolve = BENEATH;
+	return nuc_sys(__NR_openat2, c->slots[NUC_SLOT_ROOT], path[1] ? path + 1 : ".", &how,
+		       sizeof(how));
+}
+
+/* The directory that holds `path`, and the name in it. */
+static long open_parent(const struct nuc_context *c, const char *path, const char **ret_name)
+{
+	char dir[4096];
+	long slash = 0, n;
+
+	for (n = 0; path[n]; n++) {
+		if (n >= (long)sizeof(dir) - 1)
+			return -ENAMETOOLONG;
+		dir[n] = path[n];
+		if (path[n] == '/')
+			slash = n;
+	}
+	dir[slash ? slash : 1] = '\0';
+	*ret_name = path + slash + 1;
+	return open_in_root(c, dir, O_PATH_ | O_DIRECTORY);
+}
+
+static long attach(const struct nuc_context *c, long mount, const char *dst)
+{
+	long at = open_in_root(c, dst, O_PATH_), r;
+
+	if (at < 0)
+		return at;
+	r = nuc_sys(__NR_move_mount, mount, "", at, "",
+		    MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
+	return closing(at, r);
+}
+
+static long set_attr(long fd, uint64_t set, long recursive, long userns_fd)
+{
+	struct mount_attr a;
+
+	a.attr_set = set | (userns_fd >= 0 ? MOUNT_ATTR_IDMAP : 0);
+	a.attr_clr = 0;
+	a.propagation = 0;
+	a.userns_fd = userns_fd >= 0 ? (uint64_t)userns_fd : 0;
+	return nuc_sys(__NR_mount_setattr, fd, "",
+		       AT_EMPTY_PATH_ | (recursive ? AT_RECURSIVE_ : 0), &a, sizeof(a));
+}
+
+static long mkdir_in_root(const struct nuc_context *c, const struct nuc_step *s)
+{
+	const char *name;
+	long dir = open_parent(c, str(c, s->arg[0]), &name), r;
+
+	if (dir < 0)
+		return dir;
+	r = nuc_sys(__NR_mkdirat, dir, name, s->arg[1]);
+	if (r == 0 && s->arg[2] && c->plan->privileged)
+		r = nuc_sys(__NR_fchownat, dir, name, c->plan->host_uid, c->plan->host_gid,
+			    AT_SYMLINK_NOFOLLOW_);
+	return closing(dir, r);
+}
+
+static long symlink_in_root(const struct nuc_context *c, const char *target, const char *path)
+{
+	const char *name;
+	long dir = open_parent(c, path, &name);
+
+	if (dir < 0)
+		return dir;
+	return closing(dir, nuc_sys(__NR_symlinkat, target, dir, name));
+}
+
+static long file_in_root(const struct nuc_context *c, const char *path, const struct nuc_span *text,
+			 uint32_t mode)
+{
+	const char *name, *s = str(c, text->at);
+	long dir = open_parent(c, path, &name), fd, r = 0;
+	uint32_t done = 0;
+
+	if (dir < 0)
+		return dir;
+	/* A copied root file system has its own, which may be a link to anywhere. */
+	nuc_sys(__NR_unlinkat, dir, name, 0);
+	fd = nuc_sys(__NR_openat, dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+		     mode);
+	nuc_sys(__NR_close, dir);
+	if (fd < 0)
+		return fd;
+	while (done < text->len) {
+		r = nuc_sys(__NR_write, fd, s + done, text->len - done);
+		if (r < 0)
+			break;
+		done += (uint32_t)r;
+	}
+	return closing(fd, r < 0 ? r : 0);
+}
+
+struct id_of_file {
+	uint64_t dev, ino;
+};
+
+/* x86_64's struct stat begins with st_dev and st_ino, and has 144 bytes. */
+static long same_file(long fd, uint64_t dev, uint64_t ino)
+{
+	union {
+		struct id_of_file id;
+		uint64_t all[18];
+	} st;
+	long r = nuc_sys(__NR_fstat, fd, &st);
+
+	if (r < 0)
+		return r;
+	return st.id.dev == dev && st.id.ino == ino ? 0 : -ESTALE;
+}
+
+static long bind_in_root(const struct nuc_context *c, const struct nuc_bind *b, int idmap)
+{
+	struct open_how how;
+	long src, tree, r;
+
+	how.flags = O_PATH_ | O_CLOEXEC;
+	how.mode = 0;
+	/* The path was resolved when the plan was made: a link in it now is a swap. */
+	how.resolve = RESOLVE_NO_MAGICLINKS | (b->ino ? RESOLVE_NO_SYMLINKS : 0);
+	src = nuc_sys(__NR_openat2, AT_FDCWD_, str(c, b->src), &how, sizeof(how));
+	if (src < 0)
+		return src;
+	if (b->ino) {
+		r = same_file(src, b->dev, b->ino);
+		if (r < 0)
+			return closing(src, r);
+	}
+	tree = nuc_sys(__NR_open_tree, src, "",
+		       AT_EMPTY_PATH_ | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC |
+			       (b->is_dir ? AT_RECURSIVE_ : 0));
+	nuc_sys(__NR_close, src);
+	if (tree < 0)
+		return tree;
+	r = set_attr(tree, b->attr, b->is_dir, idmap);
+	if (r == 0)
+		r = attach(c, tree, str(c, b->dst));
+	return closing(tree, r);
+}
+
+static long new_fs(const struct nuc_context *c, const struct nuc_mount *m)
+{
+	long fs = nuc_sys(__NR_fsopen, str(c, m->fstype), FSOPEN_CLOEXEC), r = 0;
+	const char *o = str(c, m->options);
+
+	if (fs < 0)
+		return fs;
+	while (r >= 0 && *o) {
+		char key[32];
+		long n = 0;
+
+		while (o[n] && o[n] != '=' && n < (long)sizeof(key) - 1) {
+			key[n] = o[n];
+			n++;
+		}
+		key[n] = '\0';
+		if (o[n] == '=')
+			r = nuc_sys(__NR_fsconfig, fs, FSCONFIG_SET_STRING, key, o + n + 1, 0);
+		else
+			r = nuc_sys(__NR_fsconfig, fs, FSCONFIG_SET_FLAG, key, 0, 0);
+		o += length(o) + 1;
+	}
+	if (r >= 0)
+		r = nuc_sys(__NR_fsconfig, fs, FSCONFIG_CMD_CREATE, 0, 0, 0);
+	if (r >= 0)
+		r = nuc_sys(__NR_fsmount, fs, FSMOUNT_CLOEXEC, m->attr);
+	return closing(fs, r);
+}
+
+static long mount_in_root(const struct nuc_context *c, const struct nuc_mount *m)
+{
+	long fd = new_fs(c, m);
+
+	if (fd < 0)
+		return fd;
+	return closing(fd, attach(c, fd, str(c, m->dst)));
+}
+
+static long new_root(struct nuc_context *c, const struct nuc_step *s)
+{
+	const struct nuc_mount *m = nuc_plan_data(c->plan, s->arg[1]);
+	long fd = new_fs(c, m), r;
+
+	if (fd < 0)
+		return fd;
+	/* Before Linux 6.15 nothing can be mounted on a detached tree: attach it to build on it. */
+	r = nuc_sys(__NR_move_mount, fd, "", AT_FDCWD_, str(c, s->arg[0]),
+		    MOVE_MOUNT_F_EMPTY_PATH);
+	if (r < 0)
+		return closing(fd, r);
+	c->slots[s->out] = (int)fd;
+	return 0;
+}
+
+static long mask(const struct nuc_context *c, const char *path, int is_dir)
+{
+	const uint64_t attr = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
+			      MOUNT_ATTR_NOEXEC;
+	long tree, r;
+
+	/* A device on a nodev mount cannot be opened: a masked file is EACCES, a directory empty. */
+	tree = is_dir ? nuc_sys(__NR_open_tree, c->slots[NUC_SLOT_ROOT], "var/empty",
+				OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC)
+		      : nuc_sys(__NR_open_tree, AT_FDCWD_, "/dev/null",
+				OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	if (tree < 0)
+		return tree;
+	r = set_attr(tree, attr, 0, -1);
+	if (r == 0)
+		r = attach(c, tree, path);
+	return closing(tree, r);
+}
+
+static long read_only(const struct nuc_context *c, const char *path, int whole_mount)
+{
+	long at = open_in_root(c, path, O_PATH_), tree, r;
+
+	if (at < 0)
+		return at;
+	if (whole_mount)
+		return closing(at, set_attr(at, MOUNT_ATTR_RDONLY, 0, -1));
+	tree = nuc_sys(__NR_open_tree, at, "",
+		       AT_EMPTY_PATH_ | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE_);
+	nuc_sys(__NR_close, at);
+	if (tree < 0)
+		return tree;
+	r = set_attr(tree,
+		     MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, 1,
+		     -1);
+	if (r == 0)
+		r = attach(c, tree, path);
+	return closing(tree, r);
+}
+
+/* SCM_RIGHTS by hand: struct msghdr, iovec and one cmsghdr with one descriptor. */
+static long send_dir(const struct nuc_context *c, const char *path)
+{
+	struct {
+		uint64_t len;
+		int32_t level, type;
+		int32_t fd, pad;
+	} cmsg;
+	struct {
+		void *base;
+		uint64_t len;
+	} iov;
+	struct {
+		void *name;
+		uint64_t namelen;
+		void *iov;
+		uint64_t iovlen;
+		void *control;
+		uint64_t controllen;
+		uint64_t flags;
+	} msg;
+	char byte = 'D';
+	long fd = open_in_root(c, path, O_RDONLY | O_DIRECTORY), r;
+
+	if (fd < 0)
+		return fd;
+	cmsg.len = 20; /* CMSG_LEN(sizeof(int)) */
+	cmsg.level = 1; /* SOL_SOCKET */
+	cmsg.type = 1;	/* SCM_RIGHTS */
+	cmsg.fd = (int32_t)fd;
+	cmsg.pad = 0;
+	iov.base = &byte;
+	iov.len = 1;
+	msg.name = NULL;
+	msg.namelen = 0;
+	msg.iov = &iov;
+	msg.iovlen = 1;
+	msg.control = &cmsg;
+	msg.controllen = sizeof(cmsg);
+	msg.flags = 0;
+	r = nuc_sys(__NR_sendmsg, c->control_fd, &msg, 0);
+	return closing(fd, r < 0 ? r : 0);
+}
+
+static long wait_parent(const struct nuc_context *c)
+{
+	char byte;
+	long r = nuc_sys(__NR_read, c->control_fd, &byte, 1);
+
+	/* End of file: the parent gave up, and says why itself. */
+	return r == 1 ? 0 : r < 0 ? r : -ECANCELED;
+}
+
+static long loopback_up(void)
+{
+	struct {
+		char name[16];
+		uint64_t flags_and_rest[3];
+	} ifr;
+	long fd = nuc_sys(__NR_socket, 2 /* AF_INET */, 2 /* SOCK_DGRAM */ | O_CLOEXEC, 0);
+
+	if (fd < 0)
+		return fd;
+	ifr.name[0] = 'l';
+	ifr.name[1] = 'o';
+	ifr.name[2] = '\0';
+	ifr.flags_and_rest[0] = IFF_UP | IFF_RUNNING;
+	ifr.flags_and_rest[1] = 0;
+	ifr.flags_and_rest[2] = 0;
+	return closing(fd, nuc_sys(__NR_ioctl, fd, SIOCSIFFLAGS, &ifr));
+}
+
+static long pivot(struct nuc_context *c)
+{
+	long r = nuc_sys(__NR_fchdir, c->slots[NUC_SLOT_ROOT]);
+
+	/* pivot_root(".", "."): the old root is stacked on the new one and then let go of. */
+	if (r == 0)
+		r = nuc_sys(__NR_pivot_root, ".", ".");
+	if (r == 0)
+		r = nuc_sys(__NR_umount2, ".", MNT_DETACH_);
+	if (r == 0)
+		r = nuc_sys(__NR_chdir, "/");
+	return r;
+}
+
+static long close_fds(const struct nuc_context *c, const struct nuc_span *keep)
+{
+	const uint32_t *fds = nuc_plan_data(c->plan, keep->at);
+	const int ours[] = { c->report_fd, c->plan_fd, c->caller_fd };
+	long r;
+
+	for (int i = 0; i < 3; i++) {
+		if (c->stdio[i] < 0)
+			continue;
+		r = nuc_sys(__NR_dup3, c->stdio[i], i, 0);
+		if (r < 0)
+			return r;
+	}
+	r = nuc_sys(__NR_close_range, 3, ~0u, 4 /* CLOSE_RANGE_CLOEXEC, Linux 5.11 */);
+	for (unsigned int i = 0; r >= 0 && i < 3; i++)
+		r = nuc_sys(__NR_fcntl, ours[i], F_SETFD, 0);
+	for (uint32_t i = 0; r >= 0 && i < keep->len / sizeof(*fds); i++)
+		r = nuc_sys(__NR_fcntl, fds[i], F_SETFD, 0);
+	return r < 0 ? r : 0;
+}
+
+static long set_ids(uint32_t uid, uint32_t gid)
+{
+	long r = nuc_sys(__NR_setgroups, 0, 0);
+
+	if (r == 0)
+		r = nuc_sys(__NR_setresgid, gid, gid, gid);
+	if (r == 0)
+		r = nuc_sys(__NR_setresuid, uid, uid, uid);
+	/* Changing ids cleared it, and with it the right to write one's own id maps. */
+	if (r == 0)
+		r = nuc_sys(__NR_prctl, PR_SET_DUMPABLE, 1, 0, 0, 0);
+	return r;
+}
+
+static long drop_bounding(uint32_t last)
+{
+	long r = 0;
+
+	for (uint32_t i = 0; r == 0 && i <= last; i++)
+		r = nuc_sys(__NR_prctl, PR_CAPBSET_DROP, i, 0, 0, 0);
+	return r;
+}
+
+static long drop_caps(void)
+{
+	struct {
+		uint32_t version;
+		int32_t pid;
+	} header;
+	struct user_cap none[2];
+
+	header.version = _LINUX_CAPABILITY_VERSION_3;
+	header.pid = 0;
+	for (int i = 0; i < 2; i++)
+		none[i].effective = none[i].permitted = none[i].inheritable = 0;
+	return nuc_sys(__NR_capset, &header, none);
+}
+
+static long landlock_ruleset(struct nuc_context *c, const struct nuc_step *s)
+{
+	const struct nuc_landlock_attr *a = nuc_plan_data(c->plan, s->arg[0]);
+	/* Trailing fields are given only where used: an older kernel knows a shorter structure. */
+	long size = a->scoped ? 24 : a->net ? 16 : 8;
+	long fd = nuc_sys(__NR_landlock_create_ruleset, a, size, 0);
+
+	if (fd < 0)
+		return fd;
+	c->slots[s->out] = (int)fd;
+	return 0;
+}
+
+static long landlock_path(const struct nuc_context *c, const struct nuc_step *s)
+{
+	struct {
+		uint64_t access;
+		int32_t fd;
+	} __attribute__((packed)) rule;
+	long fd = nuc_sys(__NR_openat, AT_FDCWD_, str(c, s->arg[0]), O_PATH_ | O_CLOEXEC);
+
+	if (fd < 0)
+		return fd;
+	rule.access = s->arg[1];
+	rule.fd = (int32_t)fd;
+	return closing(fd, nuc_sys(__NR_landlock_add_rule, c->slots[s->in], 1, &rule, 0));
+}
+
+static long landlock_port(const struct nuc_context *c, const struct nuc_step *s)
+{
+	struct {
+		uint64_t access, port;
+	} rule;
+
+	rule.access = s->arg[1];
+	rule.port = s->arg[0];
+	return nuc_sys(__NR_landlock_add_rule, c->slots[s->in], 2, &rule, 0);
+}
+
+static long landlock_restrict(const struct nuc_context *c, const struct nuc_step *s)
+{
+	return closing(c->slots[s->in],
+		       nuc_sys(__NR_landlock_restrict_self, c->slots[s->in], 0));
+}
+
+static long reset_signals(void)
+{
+	uint64_t none[4]; /* struct kernel_sigaction: SIG_DFL, no flags, no restorer, no mask */
+
+	none[0] = none[1] = none[2] = none[3] = 0;
+	for (int sig = 1; sig <= 64; sig++)
+		if (sig != SIGKILL_ && sig != 19 /* SIGSTOP */)
+			nuc_sys(__NR_rt_sigaction, sig, none, 0, 8);
+	return nuc_sys(__NR_rt_sigprocmask, 2 /* SIG_SETMASK */, none, 0, 8);
+}
+
+static long load_seccomp(const struct nuc_context *c, const struct nuc_span *program)
+{
+	struct {
+		uint16_t len;
+		const void *filter;
+	} prog;
+
+	prog.len = (uint16_t)(program->len / 8);
+	prog.filter = nuc_plan_data(c->plan, program->at);
+	return nuc_sys(__NR_seccomp, SECCOMP_SET_MODE_FILTER, 0, &prog);
+}
+
+/* execvp(3) in the sandbox's own PATH; the most telling error wins over ENOENT. */
+static long exec_program(const struct nuc_context *c)
+{
+	const char *name = c->argv[0], *path = "/usr/local/bin:/usr/bin:/bin";
+	char file[4096];
+	long worst = -ENOENT;
+
+	for (long i = 0; name[i]; i++)
+		if (name[i] == '/')
+			return nuc_sys(__NR_execve, name, c->argv, c->envp);
+	for (long i = 0; c->envp[i]; i++) {
+		const char *e = c->envp[i];
+
+		if (e[0] == 'P' && e[1] == 'A' && e[2] == 'T' && e[3] == 'H' && e[4] == '=')
+			path = e + 5;
+	}
+	if (!name[0])
+		return -ENOENT;
+	for (;;) {
+		long n = 0, r;
+
+		while (*path && *path != ':' && n < (long)sizeof(file) - 2)
+			file[n++] = *path++;
+		if (n)
+			file[n++] = '/';
+		for (long i = 0; name[i]; i++) {
+			if (n >= (long)sizeof(file) - 1)
+				return -ENAMETOOLONG;
+			file[n++] = name[i];
+		}
+		file[n] = '\0';
+		r = nuc_sys(__NR_execve, file, c->argv, c->envp);
+		if (r != -ENOENT && r != -ENOTDIR && r != -EACCES)
+			return r;
+		if (r == -EACCES)
+			worst = r;
+		while (*path && *path != ':')
+			path++;
+		if (!*path++)
+			return worst;
+	}
+}
+
+static long perform(struct nuc_context *c, const struct nuc_step *s)
+{
+	const void *a = nuc_plan_data(c->plan, s->arg[0]);
+	const void *b = nuc_plan_data(c->plan, s->arg[1]);
+	int in = s->in < NUC_SLOTS ? c->slots[s->in] : -1;
+	struct mount_attr attr;
+
+	switch ((enum nuc_op)s->op) {
+	case NUC_OP_DIE_WITH_CALLER:
+		return nuc_sys(__NR_prctl, PR_SET_PDEATHSIG, SIGKILL_, 0, 0, 0);
+	case NUC_OP_SET_IDS:
+		return set_ids(s->arg[0], s->arg[1]);
+	case NUC_OP_USERNS:
+		return nuc_sys(__NR_unshare, CLONE_NEWUSER);
+	case NUC_OP_MAP_SETGROUPS:
+	case NUC_OP_MAP_UID:
+	case NUC_OP_MAP_GID:
+		return write_to(a, b);
+	case NUC_OP_UNSHARE:
+		return nuc_sys(__NR_unshare, s->arg[0]);
+	case NUC_OP_PROPAGATION:
+		attr.attr_set = attr.attr_clr = attr.userns_fd = 0;
+		attr.propagation = MS_PRIVATE_;
+		return nuc_sys(__NR_mount_setattr, AT_FDCWD_, "/", AT_RECURSIVE_, &attr,
+			       sizeof(attr));
+	case NUC_OP_ROOT:
+		return new_root(c, s);
+	case NUC_OP_MKDIR:
+		return mkdir_in_root(c, s);
+	case NUC_OP_SYMLINK:
+		return symlink_in_root(c, a, b);
+	case NUC_OP_FILE:
+		return file_in_root(c, a, b, s->arg[2]);
+	case NUC_OP_BIND:
+		return bind_in_root(c, a, in);
+	case NUC_OP_MOUNT:
+		return mount_in_root(c, a);
+	case NUC_OP_SEND_DIR:
+		return send_dir(c, a);
+	case NUC_OP_WAIT_PARENT:
+		return wait_parent(c);
+	case NUC_OP_MASK:
+		return mask(c, a, (int)s->arg[1]);
+	case NUC_OP_READONLY:
+		return read_only(c, a, (int)s->arg[1]);
+	case NUC_OP_LOOPBACK:
+		return loopback_up();
+	case NUC_OP_HOSTNAME:
+		return nuc_sys(__NR_sethostname, a, length(a));
+	case NUC_OP_PIVOT:
+		return pivot(c);
+	case NUC_OP_ROOT_READONLY:
+		return set_attr(c->slots[NUC_SLOT_ROOT], MOUNT_ATTR_RDONLY, 0, -1);
+	case NUC_OP_CLOSE_FDS:
+		return close_fds(c, a);
+	case NUC_OP_EXEC_INIT:
+		return nuc_sys(__NR_execveat, c->init_fd, "", c->argv, c->envp, AT_EMPTY_PATH_);
+	case NUC_OP_NO_NEW_PRIVS:
+		return nuc_sys(__NR_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	case NUC_OP_CLEAR_AMBIENT:
+		return nuc_sys(__NR_prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+	case NUC_OP_DROP_BOUNDING:
+		return drop_bounding(s->arg[0]);
+	case NUC_OP_LOCK_SECUREBITS:
+		return nuc_sys(__NR_prctl, PR_SET_SECUREBITS, s->arg[0], 0, 0, 0);
+	case NUC_OP_DROP_CAPS:
+		return drop_caps();
+	case NUC_OP_LANDLOCK_RULESET:
+		return landlock_ruleset(c, s);
+	case NUC_OP_LANDLOCK_PATH:
+		return landlock_path(c, s);
+	case NUC_OP_LANDLOCK_PORT:
+		return landlock_port(c, s);
+	case NUC_OP_LANDLOCK_RESTRICT:
+		return landlock_restrict(c, s);
+	case NUC_OP_UNDUMPABLE:
+		return nuc_sys(__NR_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
+	case NUC_OP_SESSION:
+		return nuc_sys(__NR_setsid);
+	case NUC_OP_RLIMIT:
+		return nuc_sys(__NR_prlimit64, 0, s->arg[0], b, 0);
+	case NUC_OP_UMASK:
+		nuc_sys(__NR_umask, s->arg[0]);
+		return 0;
+	case NUC_OP_CHDIR:
+		return nuc_sys(__NR_chdir, a);
+	case NUC_OP_RESET_SIGNALS:
+		return reset_signals();
+	case NUC_OP_SECCOMP:
+		return load_seccomp(c, a);
+	case NUC_OP_EXEC:
+		return exec_program(c);
+	/* Not steps of the child, or done where init's own program is run (init.c). */
+	case NUC_OP_IDMAP:
+	case NUC_OP_COPY:
+	case NUC_OP_AUDIT:
+	case NUC_OP_FORK:
+	case NUC_OP__COUNT:
+		break;
+	}
+	return -EINVAL;
+}
+
+long nuc_run_step(struct nuc_context *c, const struct nuc_step *s)
+{
+	long r = perform(c, s);
+
+	return r < 0 && s->accept && r == -(long)s->accept ? 0 : r;
+}
+
+int nuc_child_main(void *context)
+{
+	struct nuc_context *c = context;
+	uint32_t first = c->plan->first[NUC_PROG_CHILD];
+
+	/* Modes of what is made in the new root are meant as written. */
+	nuc_sys(__NR_umask, 0);
+	for (uint32_t i = 0; i < c->plan->n[NUC_PROG_CHILD]; i++) {
+		long r;
+
+		c->step = first + i;
+		r = nuc_run_step(c, nuc_plan_step(c->plan, first + i));
+		if (r < 0) {
+			c->error = (int32_t)-r;
+			return 1;
+		}
+	}
+	return 1; /* the last step is an exec: verify holds that */
+}

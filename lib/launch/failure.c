@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+/* What a failed step means to a person: layer, message, mend. */
+#include "compile.h"
+#include "failure.h"
+
+#define ANY 0
+
+static const struct {
+	uint16_t op;
+	int code; /* ANY: whatever errno */
+	const char *layer;
+	const char *hint;
+} meanings[] = {
+	{ NUC_OP_EXEC, ENOENT, "exec", "it must be in the sandbox: see PATH, --volume and --rootfs, "
+				       "and the interpreter that its first line names" },
+	{ NUC_OP_EXEC, EACCES, "exec",
+	  "it must be an executable file, on a mount with exec (--workspace-exec, --volume ...,exec)" },
+	{ NUC_OP_EXEC, ENOEXEC, "exec", "it is neither a program for x86_64 nor a script with #!" },
+	{ NUC_OP_EXEC, ANY, "exec", NULL },
+	{ NUC_OP_EXEC_INIT, E2BIG, "exec", "arguments and environment are too long" },
+	{ NUC_OP_EXEC_INIT, ANY, "init", NULL },
+	{ NUC_OP_BIND, ESTALE, "mount", "it was replaced since the policy was applied: apply it again" },
+	{ NUC_OP_BIND, ELOOP, "mount",
+	  "a path turned into a symbolic link since the policy was applied: apply it again" },
+	{ NUC_OP_BIND, ENOENT, "mount",
+	  "source or target is missing; in a bound directory the target must exist already" },
+	{ NUC_OP_BIND, ANY, "mount", NULL },
+	{ NUC_OP_MOUNT, EPERM, "mount",
+	  "in a container, /proc must not be masked (docker: --security-opt systempaths=unconfined)" },
+	{ NUC_OP_MOUNT, ANY, "mount", NULL },
+	{ NUC_OP_MKDIR, ELOOP, "mount", "the root file system has a symbolic link there" },
+	{ NUC_OP_MAP_UID, EACCES, "user namespace", "the calling process must be dumpable" },
+	{ NUC_OP_MAP_UID, EPERM, "user namespace", "see nucleus doctor" },
+	{ NUC_OP_CHDIR, ANY, "mount", "the directory to start in must exist inside: see --cwd" },
+	{ NUC_OP_AUDIT, EBADMSG, "mount audit",
+	  "the kernel mounted something otherwise than the plan says: please report this" },
+	{ NUC_OP_DROP_BOUNDING, EPERM, "capabilities",
+	  "AppArmor may restrict user namespaces: see nucleus doctor" },
+	{ NUC_OP_FORK, EAGAIN, "process", "raise limits.processes, or the host's own limit" },
+	{ NUC_OP_RLIMIT, ANY, "rlimit", NULL },
+	{ NUC_OP_LANDLOCK_RULESET, ANY, "landlock", NULL },
+	{ NUC_OP_LANDLOCK_PATH, ANY, "landlock", NULL },
+	{ NUC_OP_LANDLOCK_PORT, ANY, "landlock", NULL },
+	{ NUC_OP_LANDLOCK_RESTRICT, ANY, "landlock", NULL },
+	{ NUC_OP_SECCOMP, ANY, "seccomp", NULL },
+	{ NUC_OP_LOOPBACK, ANY, "network", NULL },
+};
+
+static int describe(const struct nuc_plan *p, uint32_t step, int code, struct nuc_where *where)
+{
+	const struct nuc_step *s = NULL;
+
+	*where = (struct nuc_where){ .stage = "launch", .layer = "launch" };
+	if (step >= p->first[NUC_PROG_INIT] + p->n[NUC_PROG_INIT])
+		return -1;
+	s = nuc_plan_step(p, step);
+	if (s->origin)
+		where->origin = nuc_plan_data(p, s->origin);
+	if (where->origin && (!*where->origin || !strcmp(where->origin, "default")))
+		where->origin = NULL;
+	for (size_t i = 0; i < NUC_ARRAY_SIZE(meanings); i++)
+		if (meanings[i].op == s->op && (meanings[i].code == code || meanings[i].code == ANY)) {
+			where->layer = meanings[i].layer;
+			where->hint = meanings[i].hint;
+			break;
+		}
+	return s->op;
+}
+
+int nuc_step_failed(const struct nuc_plan *p, uint32_t step, int code, const char *program,
+		    nucleus_error **ret_err)
+{
+	_cleanup_free_ char *words = NULL;
+	struct nuc_where where;
+	int op = describe(p, step, code, &where);
+
+	if (op == NUC_OP_EXEC || (op == NUC_OP_EXEC_INIT && code == E2BIG))
+		return nuc_fail(ret_err, -code, &where, "cannot execute '%s': %s", program,
+				strerror(code));
+	if (nuc_explain_step(p, step, &words) < 0)
+		words = NULL;
+	return nuc_fail(ret_err, -code, &where, "step %u failed: %s: %s", step, words ? words : "?",
+			strerror(code));
+}
+
+int nuc_step_killed(const struct nuc_plan *p, uint32_t step, nucleus_error **ret_err)
+{
+	_cleanup_free_ char *words = NULL;
+	struct nuc_where where;
+
+	describe(p, step, ANY, &where);
+	where.hint = "something outside sent SIGKILL: the kernel's out-of-memory killer, perhaps";
+	if (nuc_explain_step(p, step, &words) < 0)
+		words = NULL;
+	return nuc_fail(ret_err, -ECANCELED, &where, "the sandbox was killed during step %u: %s", step,
+			words ? words : "?");
+}
+
+int nuc_clone_failed(int code, nucleus_error **ret_err)
+{
+	static const struct {
+		int code;
+		const char *hint;
+	} hints[] = {
+		{ EPERM, "namespaces are refused here: see nucleus doctor" },
+		{ ENOSPC, "a limit of namespaces is reached: sysctl user.max_*_namespaces" },
+		{ EUSERS, "user namespaces are nested too deeply" },
+		{ EAGAIN, "the limit of processes is reached: RLIMIT_NPROC, pids.max, kernel.pid_max" },
+		{ ENOSYS, "a seccomp filter around this process refuses clone3(2)" },
+	};
+	struct nuc_where where = { .stage = "launch", .layer = "namespaces" };
+
+	for (size_t i = 0; i < NUC_ARRAY_SIZE(hints); i++)
+		if (hints[i].code == code)
+			where.hint = hints[i].hint;
+	return nuc_fail(ret_err, -code, &where, "cannot start a process in new namespaces: %s",
+			strerror(code));
+}

@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The sandbox's PID 1: a static program without libc, executed by the child from a sealed memory
+ * file. It performs the plan's init steps, starts the program in a process of its own, reaps, passes
+ * signals on, and ends when the program ends, the time is over, or the caller is gone. With it the
+ * kernel ends every process of the pid namespace (pid_namespaces(7)).
+ *
+ * argv: its name, "report plan size caller" as decimal numbers, then the program's argv.
+ */
+#include <asm/fcntl.h>
+#include <asm-generic/errno-base.h>
+#include <asm-generic/errno.h>
+#include <asm-generic/poll.h>
+#include <linux/prctl.h>
+#include <linux/sched.h>
+
+#include "child.h"
+#include "raw.h"
+
+#define SIGKILL_ 9
+#define SIGCHLD_ 17
+#define SIGSTOP_ 19
+#define SIGRTMAX_ 64
+#define STACK_SIZE 65536
+#define MAX_MOUNTINFO_LINE 8192
+
+struct timespec64 {
+	int64_t sec, nsec;
+};
+
+static struct nuc_context ctx;
+static char stack[STACK_SIZE] __attribute__((aligned(16)));
+static int exec_failed;
+
+__attribute__((noreturn)) static void quit(int status)
+{
+	for (;;)
+		nuc_sys(__NR_exit_group, status);
+}
+
+static void report(const struct nuc_report *r)
+{
+	/* If nobody reads any more there is nobody to tell. Shorter than PIPE_BUF: written whole. */
+	nuc_sys(__NR_write, ctx.report_fd, r, sizeof(*r));
+}
+
+static void report_step(uint32_t kind, uint32_t step, int32_t value)
+{
+	struct nuc_report r = { .kind = kind, .step = step, .value = value };
+
+	report(&r);
+}
+
+static uint64_t now_us(void)
+{
+	struct timespec64 t;
+
+	nuc_sys(__NR_clock_gettime, 1 /* CLOCK_MONOTONIC */, &t);
+	return (uint64_t)t.sec * 1000000 + (uint64_t)t.nsec / 1000;
+}
+
+static const char *number(const char *s, uint32_t *ret)
+{
+	uint32_t n = 0;
+
+	while (*s == ' ')
+		s++;
+	while (*s >= '0' && *s <= '9')
+		n = n * 10 + (uint32_t)(*s++ - '0');
+	*ret = n;
+	return s;
+}
+
+/* ---- the mount audit --------------------------------------------------------------------------- */
+
+/* Whether `path` is `top` or below it. */
+static int is_below(const char *path, const char *top)
+{
+	if (!top[1])
+		return 1;
+	while (*top && *path == *top) {
+		path++;
+		top++;
+	}
+	return !*top && (!*path || *path == '/');
+}
+
+static int has_word(const char *options, const char *word)
+{
+	while (*options) {
+		const char *w = word;
+
+		while (*w && *options == *w) {
+			options++;
+			w++;
+		}
+		if (!*w && (!*options || *options == ','))
+			return 1;
+		while (*options && *options != ',')
+			options++;
+		if (*options)
+			options++;
+	}
+	return 0;
+}
+
+/* One line of mountinfo (proc_pid_mountinfo(5)): field 5 is the mount point, 6 its own options. */
+static long audit_line(char *line, const struct nuc_span *table)
+{
+	static const char *const word[] = { "ro", "nosuid", "nodev", "noexec" }; /* MOUNT_ATTR_ bits */
+	const struct nuc_audit *rows = nuc_plan_data(ctx.plan, table->at), *row = NULL;
+	char *field[6];
+
+	for (int i = 0; i < 6; i++) {
+		field[i] = line;
+		while (*line && *line != ' ')
+			line++;
+		if (!*line)
+			return -EBADMSG;
+		*line++ = '\0';
+	}
+	/* Rows are sorted by path, so the last that fits is the nearest one. */
+	for (uint32_t i = 0; i < table->len / sizeof(*rows); i++)
+		if (is_below(field[4], nuc_plan_data(ctx.plan, rows[i].path)))
+			row = &rows[i];
+	if (!row)
+		return -EBADMSG;
+	for (int i = 0; i < 4; i++)
+		if ((row->attr & (1u << i)) && !has_word(field[5], word[i]))
+			return -EBADMSG;
+	return 0;
+}
+
+/* Reads back from the kernel what was mounted, and compares it with what the plan says. */
+static long audit(const struct nuc_span *table)
+{
+	static char buf[MAX_MOUNTINFO_LINE];
+	long fd = nuc_sys(__NR_openat, -100, "/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
+	long have = 0, n, r = 0;
+
+	if (fd < 0)
+		return fd;
+	while (r == 0 && (n = nuc_sys(__NR_read, fd, buf + have, sizeof(buf) - (size_t)have)) > 0) {
+		long start = 0;
+
+		have += n;
+		for (long i = 0; r == 0 && i < have; i++) {
+			if (buf[i] != '\n')
+				continue;
+			buf[i] = '\0';
+			r = audit_line(buf + start, table);
+			start = i + 1;
+		}
+		if (r == 0 && start == 0 && have == sizeof(buf))
+			r = -EBADMSG;
+		for (long i = start; i < have; i++)
+			buf[i - start] = buf[i];
+		have -= start;
+	}
+	nuc_sys(__NR_close, fd);
+	return r ? r : have ? -EBADMSG : 0;
+}
+
+/* ---- the plan's steps -------------------------------------------------------------------------- */
+
+static long init_step(const struct nuc_step *s)
+{
+	if (s->op == NUC_OP_AUDIT)
+		return audit(nuc_plan_data(ctx.plan, s->arg[0]));
+	return nuc_run_step(&ctx, s);
+}
+
+/* Performs steps from `i` to the end of the program or to FORK; gives the number it stopped at. */
+static uint32_t run_until_fork(uint32_t i, int in_child)
+{
+	uint32_t end = ctx.plan->first[NUC_PROG_INIT] + ctx.plan->n[NUC_PROG_INIT];
+
+	for (; i < end; i++) {
+		const struct nuc_step *s = nuc_plan_step(ctx.plan, i);
+		long r;
+
+		if (s->op == NUC_OP_FORK)
+			return i;
+		report_step(NUC_REPORT_STEP, i, 0);
+		r = init_step(s);
+		if (r < 0) {
+			report_step(NUC_REPORT_FAILED, i, (int32_t)-r);
+			if (in_child) {
+				exec_failed = 1;
+				nuc_sys(__NR_exit, 127);
+			}
+			quit(127);
+		}
+	}
+	return i;
+}
+
+/* After FORK, in init's memory (CLONE_VM) until the exec. */
+static int program_main(void *first)
+{
+	run_until_fork((uint32_t)(uintptr_t)first, 1);
+	exec_failed = 1; /* the last step is an exec: verify holds that */
+	return 127;
+}
+
+static long start_program(uint32_t first)
+{
+	struct nuc_clone_args args = {
+		.flags = CLONE_VM | CLONE_VFORK,
+		.exit_signal = SIGCHLD_,
+		.stack = (uint64_t)(uintptr_t)stack,
+		.stack_size = sizeof(stack),
+	};
+
+	return nuc_clone3(&args, sizeof(args), program_main, (void *)(uintptr_t)first);
+}
+
+/* ---- PID 1's life ------------------------------------------------------------------------------ */
+
+struct rusage64 {
+	struct {
+		int64_t sec, usec;
+	} user, system;
+	int64_t maxrss, rest[13];
+};
+
+static void end(uint32_t kind, int32_t value, uint64_t started)
+{
+	struct nuc_report r = { .kind = kind, .value = value };
+	struct rusage64 u;
+
+	nuc_sys(__NR_getrusage, -1 /* RUSAGE_CHILDREN */, &u);
+	r.utime_us = (uint64_t)(u.user.sec * 1000000 + u.user.usec);
+	r.stime_us = (uint64_t)(u.system.sec * 1000000 + u.system.usec);
+	r.maxrss_kb = (uint64_t)u.maxrss;
+	r.wall_us = now_us() - started;
+	report(&r);
+	quit(0);
+}
+
+/* Reaps all that have ended; ends with the program. */
+static void reap(long program, uint64_t started)
+{
+	for (;;) {
+		int status;
+		long pid = nuc_sys(__NR_wait4, -1, &status, 1 /* WNOHANG */, 0);
+
+		if (pid <= 0)
+			return;
+		if (pid != program)
+			continue;
+		if ((status & 0x7f) == 0)
+			end(NUC_REPORT_EXITED, (status >> 8) & 0xff, started);
+		end(NUC_REPORT_SIGNALLED, status & 0x7f, started);
+	}
+}
+
+/* struct signalfd_siginfo, as far as it is needed. */
+struct signal_info {
+	uint32_t signo;
+	int32_t error, code;
+	uint32_t rest[5];
+	int32_t overrun;
+	uint32_t trapno;
+	int32_t status, value;
+	uint8_t pad[80];
+};
+_Static_assert(sizeof(struct signal_info) == 128, "signalfd(2)");
+
+static void pass_on(const struct signal_info *s, long program)
+{
+	int sig = (int)s->signo;
+
+	/* SIGSTOP cannot be caught: the caller sends it wrapped in SIGRTMAX. */
+	if (sig == SIGRTMAX_ && s->code == -1 /* SI_QUEUE */ && s->value == SIGSTOP_)
+		sig = SIGSTOP_;
+	/* Its process group if it leads one (it does until it calls setpgid), or just itself. */
+	if (nuc_sys(__NR_kill, -program, sig) < 0)
+		nuc_sys(__NR_kill, program, sig);
+}
+
+static void live(long program, long signals, uint64_t started)
+{
+	struct {
+		int32_t fd;
+		int16_t events, revents;
+	} fds[] = {
+		{ (int32_t)signals, POLLIN, 0 },
+		{ ctx.caller_fd, POLLIN, 0 }, /* readable: the calling process has ended */
+		{ ctx.report_fd, 0, 0 },      /* POLLERR: the caller has closed the process object */
+	};
+
+	for (;;) {
+		struct timespec64 left, *timeout = NULL;
+		struct signal_info info;
+
+		if (ctx.plan->timeout_ms) {
+			uint64_t limit = (uint64_t)ctx.plan->timeout_ms * 1000;
+			uint64_t passed = now_us() - started;
+
+			if (passed >= limit)
+				end(NUC_REPORT_TIMEOUT, 0, started);
+			left.sec = (int64_t)((limit - passed) / 1000000);
+			left.nsec = (int64_t)((limit - passed) % 1000000 * 1000);
+			timeout = &left;
+		}
+		nuc_sys(__NR_ppoll, fds, 3, timeout, 0, 0);
+		if (fds[1].revents || fds[2].revents)
+			quit(1);
+		if (!(fds[0].revents & POLLIN))
+			continue;
+		if (nuc_sys(__NR_read, signals, &info, sizeof(info)) != sizeof(info))
+			continue;
+		if (info.signo == SIGCHLD_)
+			reap(program, started);
+		else
+			pass_on(&info, program);
+	}
+}
+
+__attribute__((noreturn, used)) static void init_main(long argc, char **argv)
+{
+	uint64_t all = ~0ull, started;
+	uint32_t report_fd, plan_fd, size, caller_fd, fork_at;
+	const char *s;
+	long r, signals, program;
+
+	if (argc < 3)
+		quit(127);
+	s = number(argv[1], &report_fd);
+	s = number(s, &plan_fd);
+	s = number(s, &size);
+	number(s, &caller_fd);
+	ctx.report_fd = (int)report_fd;
+	ctx.caller_fd = (int)caller_fd;
+	ctx.control_fd = ctx.init_fd = ctx.plan_fd = -1;
+	for (int i = 0; i < 3; i++)
+		ctx.stdio[i] = -1;
+	ctx.argv = argv + 2;
+	ctx.envp = argv + argc + 1;
+	nuc_sys(__NR_fcntl, report_fd, F_SETFD, FD_CLOEXEC);
+	nuc_sys(__NR_fcntl, caller_fd, F_SETFD, FD_CLOEXEC);
+	r = nuc_sys(__NR_mmap, 0, size, 1 /* PROT_READ */, 2 /* MAP_PRIVATE */, plan_fd, 0);
+	nuc_sys(__NR_close, plan_fd);
+	if (r < 0 && r > -4096) {
+		report_step(NUC_REPORT_FAILED, UINT32_MAX, (int32_t)-r);
+		quit(127);
+	}
+	ctx.plan = (const struct nuc_plan *)r;
+
+	/* Blocked signals wait for signalfd, also those that PID 1 would not be given otherwise. */
+	nuc_sys(__NR_rt_sigprocmask, 2 /* SIG_SETMASK */, &all, 0, 8);
+	/* An ignored SIGCHLD is inherited, and would make the kernel reap in our place. */
+	{
+		uint64_t dfl[4] = { 0, 0, 0, 0 };
+
+		nuc_sys(__NR_rt_sigaction, SIGCHLD_, dfl, 0, 8);
+	}
+
+	fork_at = run_until_fork(ctx.plan->first[NUC_PROG_INIT], 0);
+	started = now_us();
+	program = start_program(fork_at + 1);
+	if (program < 0) {
+		report_step(NUC_REPORT_FAILED, fork_at, (int32_t)-program);
+		quit(127);
+	}
+	if (exec_failed)
+		quit(127);
+	signals = nuc_sys(__NR_signalfd4, -1, &all, 8, O_CLOEXEC | O_NONBLOCK);
+	if (signals < 0) {
+		report_step(NUC_REPORT_FAILED, fork_at, (int32_t)-signals);
+		quit(127);
+	}
+	report_step(NUC_REPORT_READY, 0, 0);
+	/*
+	 * From here on the caller's pidfd is watched. The parent-death signal would follow the calling
+	 * thread, which may end long before its process does (prctl(2), PR_SET_PDEATHSIG).
+	 */
+	nuc_sys(__NR_prctl, PR_SET_PDEATHSIG, 0, 0, 0, 0);
+	live(program, signals, started);
+	__builtin_unreachable();
+}
+
+__asm__(".text\n"
+	".globl _start\n"
+	".type _start, @function\n"
+	"_start:\n"
+	"	xor %ebp, %ebp\n"
+	"	mov (%rsp), %rdi\n"
+	"	lea 8(%rsp), %rsi\n"
+	"	and $-16, %rsp\n"
+	"	call init_main\n"
+	"	hlt\n"
+	".size _start, . - _start\n");

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/* launch: executes a plan. */
+#pragma once
+
+#include "base.h"
+#include "child.h"
+#include "plan.h"
+#include "rootfs.h"
+
+/* The child's stack and below it a page without access: an overflow faults, and hits nothing. */
+#define NUC_STACK_GUARD 4096
+#define NUC_STACK_SIZE (65536 + NUC_STACK_GUARD)
+
+/* What is made once per sandbox object and used by each of its spawns. */
+struct nuc_prepared {
+	struct nuc_plan *plan;
+	int init_fd, plan_fd;	/* sealed memory files: the init program, the plan */
+	int slots[NUC_SLOTS];	/* what the host steps made */
+	const char **envp;	/* into the plan */
+	char *stack;		/* of the child until it executes init */
+};
+
+/* A workspace that is carried back at the end. */
+struct nuc_carry {
+	int inside, outside;	/* directories; -1: nothing to carry */
+	struct nuc_tree_listing *base;
+	struct nuc_copy_params params;
+};
+
+struct nuc_running {
+	int pidfd, report_fd;
+	int pid;
+	uint64_t launch_us;
+	struct nuc_carry carry;
+};
+
+/* Takes the plan, also on failure. */
+int nuc_prepare(struct nuc_plan *plan, struct nuc_prepared **ret, nucleus_error **ret_err);
+void nuc_prepared_free(struct nuc_prepared *p);
+
+/*
+ * Starts argv under the plan. stdio: -1 for the caller's own. Returns 0 once the program has been
+ * executed; on failure nothing is left behind.
+ */
+int nuc_launch(struct nuc_prepared *p, const int stdio[3], const char *const *argv,
+	       struct nuc_running *ret, nucleus_error **ret_err);
+
+void nuc_carry_done(struct nuc_carry *c);
+/* Kills the sandbox and waits until all of it is gone. */
+void nuc_kill(int pidfd);

@@ -1,0 +1,443 @@
+/* SPDX-License-Identifier: MIT */
+/* The caller's side of a launch: descriptors, clone3, the rendezvous for copies, the report. */
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "failure.h"
+#include "launch.h"
+#include "raw.h"
+
+#ifndef CLONE_CLEAR_SIGHAND
+#define CLONE_CLEAR_SIGHAND 0x100000000ULL
+#endif
+
+/* All that one launch holds in the caller: closed, ended and freed on every path. */
+struct launch {
+	const struct nuc_prepared *prepared;
+	struct nuc_context ctx;
+	int stdio[3];			/* copies of ours, or -1 */
+	int report_read, report_write;
+	int caller, control, control_child;
+	int pidfd;
+	int pid;
+	const char **argv;
+	char numbers[64];
+	struct nuc_carry carry;
+};
+
+static uint64_t now_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+void nuc_kill(int pidfd)
+{
+	siginfo_t si;
+
+	syscall(__NR_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
+	/* ECHILD: the embedder ignores SIGCHLD, or has waited for all its children: it is gone then. */
+	while (waitid(P_PIDFD, (id_t)pidfd, &si, WEXITED | __WALL) < 0 && errno == EINTR)
+		;
+	for (;;) {
+		struct pollfd p = { .fd = pidfd, .events = POLLIN };
+
+		if (poll(&p, 1, -1) >= 0 || errno != EINTR)
+			return;
+	}
+}
+
+void nuc_carry_done(struct nuc_carry *c)
+{
+	nuc_closep(&c->inside);
+	nuc_closep(&c->outside);
+	nuc_tree_listing_free(c->base);
+	*c = (struct nuc_carry){ .inside = -1, .outside = -1 };
+}
+
+static void launch_done(struct launch *l)
+{
+	if (l->pidfd >= 0) {
+		nuc_kill(l->pidfd);
+		close(l->pidfd);
+	}
+	for (int i = 0; i < 3; i++)
+		nuc_closep(&l->stdio[i]);
+	nuc_closep(&l->report_read);
+	nuc_closep(&l->report_write);
+	nuc_closep(&l->caller);
+	nuc_closep(&l->control);
+	nuc_closep(&l->control_child);
+	nuc_carry_done(&l->carry);
+	free(l->argv);
+}
+
+/* ---- descriptors ------------------------------------------------------------------------------------ */
+
+/* Makes ctx.stdio[i] something that the child can put at i; -1 where it is there already. */
+static int take_stdio(struct launch *l, int i, int given)
+{
+	int fd = given < 0 ? i : given, flags = fcntl(fd, F_GETFD), copy;
+
+	if (flags < 0) {
+		if (given >= 0)
+			return -EBADF;
+		copy = open("/dev/null", O_RDWR | O_CLOEXEC | O_NOCTTY);
+		if (copy >= 0)
+			copy = nuc_fd_above_stdio(copy);
+	} else if (fd == i && !(flags & FD_CLOEXEC)) {
+		l->ctx.stdio[i] = -1;
+		return 0;
+	} else {
+		copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	}
+	if (copy < 0)
+		return copy == -1 ? -errno : copy;
+	l->stdio[i] = l->ctx.stdio[i] = copy;
+	return 0;
+}
+
+static int open_pair(int (*make)(int fds[2]), int *ret_a, int *ret_b)
+{
+	int fds[2];
+
+	if (make(fds) < 0)
+		return -errno;
+	*ret_a = nuc_fd_above_stdio(fds[0]);
+	*ret_b = nuc_fd_above_stdio(fds[1]);
+	return *ret_a < 0 ? *ret_a : *ret_b < 0 ? *ret_b : 0;
+}
+
+static int make_pipe(int fds[2])
+{
+	return pipe2(fds, O_CLOEXEC);
+}
+
+static int make_socket(int fds[2])
+{
+	return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds);
+}
+
+static int open_all(struct launch *l, const int stdio[3])
+{
+	const struct nuc_plan *plan = l->prepared->plan;
+	int r;
+
+	for (int i = 0; i < 3; i++) {
+		r = take_stdio(l, i, stdio[i]);
+		if (r < 0)
+			return r;
+	}
+	r = open_pair(make_pipe, &l->report_read, &l->report_write);
+	if (r < 0)
+		return r;
+	if (plan->count[NUC_OP_SEND_DIR]) {
+		r = open_pair(make_socket, &l->control, &l->control_child);
+		if (r < 0)
+			return r;
+	}
+	l->caller = (int)syscall(__NR_pidfd_open, getpid(), 0);
+	if (l->caller < 0)
+		return -errno;
+	l->caller = nuc_fd_above_stdio(l->caller);
+	return l->caller < 0 ? l->caller : 0;
+}
+
+/* Descriptors to pass must be open, else a number of our own could be meant by mistake. */
+static int check_passed(const struct nuc_plan *plan, nucleus_error **ret_err)
+{
+	const struct nuc_where where = { "launch", "descriptors", "process.pass-fds",
+					 "open it before the start, and not with O_CLOEXEC only" };
+
+	for (uint32_t i = 0; i < plan->n[NUC_PROG_CHILD]; i++) {
+		const struct nuc_step *s = nuc_plan_step(plan, plan->first[NUC_PROG_CHILD] + i);
+		const struct nuc_span *span = nuc_plan_data(plan, s->arg[0]);
+
+		if (s->op != NUC_OP_CLOSE_FDS)
+			continue;
+		for (uint32_t k = 0; k < span->len / sizeof(uint32_t); k++) {
+			uint32_t fd = ((const uint32_t *)nuc_plan_data(plan, span->at))[k];
+
+			if (fcntl((int)fd, F_GETFD) < 0)
+				return nuc_fail(ret_err, -EBADF, &where,
+						"descriptor %u is to be passed, but is not open", fd);
+		}
+	}
+	return 0;
+}
+
+/* ---- clone ------------------------------------------------------------------------------------------- */
+
+static int build_argv(struct launch *l, const char *const *argv)
+{
+	size_t n = 0;
+
+	while (argv[n])
+		n++;
+	l->argv = calloc(n + 3, sizeof(*l->argv));
+	if (!l->argv)
+		return -ENOMEM;
+	snprintf(l->numbers, sizeof(l->numbers), "%d %d %u %d", l->report_write, l->prepared->plan_fd,
+		 l->prepared->plan->size, l->caller);
+	l->argv[0] = "nucleus-init";
+	l->argv[1] = l->numbers;
+	memcpy(l->argv + 2, argv, n * sizeof(*argv));
+	return 0;
+}
+
+static int start_child(struct launch *l)
+{
+	const struct nuc_prepared *p = l->prepared;
+	struct nuc_clone_args args = {
+		.flags = p->plan->clone_flags | CLONE_VM | CLONE_PIDFD | CLONE_CLEAR_SIGHAND,
+		.pidfd = (uintptr_t)&l->pidfd,
+		.stack = (uintptr_t)p->stack,
+		.stack_size = NUC_STACK_SIZE,
+	};
+	sigset_t all, old;
+	long pid;
+
+	/* With a rendezvous the caller must go on; without, it saves a wake-up to wait in the kernel. */
+	if (l->control < 0)
+		args.flags |= CLONE_VFORK;
+	l->ctx.plan = p->plan;
+	memcpy(l->ctx.slots, p->slots, sizeof(l->ctx.slots));
+	l->ctx.init_fd = p->init_fd;
+	l->ctx.plan_fd = p->plan_fd;
+	l->ctx.report_fd = l->report_write;
+	l->ctx.caller_fd = l->caller;
+	l->ctx.control_fd = l->control_child;
+	l->ctx.argv = (char *const *)l->argv;
+	l->ctx.envp = (char *const *)p->envp;
+	/* No handler of the caller may run in the child, which shares its memory. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	pid = nuc_clone3(&args, sizeof(args), nuc_child_main, &l->ctx);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (pid < 0) {
+		l->pidfd = -1;
+		return (int)pid;
+	}
+	l->pid = (int)pid;
+	/* The child cannot have it above 0, 1, 2 at once: the kernel gives the lowest number. */
+	l->pidfd = nuc_fd_above_stdio(l->pidfd);
+	return l->pidfd < 0 ? l->pidfd : 0;
+}
+
+/* ---- copies ------------------------------------------------------------------------------------------- */
+
+static int receive_dir(int socket)
+{
+	union {
+		char bytes[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} control;
+	char byte;
+	struct iovec iov = { &byte, 1 };
+	struct msghdr msg = { .msg_iov = &iov,
+			      .msg_iovlen = 1,
+			      .msg_control = &control,
+			      .msg_controllen = sizeof(control) };
+	struct cmsghdr *c;
+	ssize_t n;
+	int fd;
+
+	do
+		n = recvmsg(socket, &msg, MSG_CMSG_CLOEXEC);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return -errno;
+	c = CMSG_FIRSTHDR(&msg);
+	if (n == 0 || !c || c->cmsg_type != SCM_RIGHTS)
+		return -ECANCELED; /* the child failed before: its own report says why */
+	memcpy(&fd, CMSG_DATA(c), sizeof(fd));
+	return nuc_fd_above_stdio(fd);
+}
+
+/* The directory that the plan names, if it is still the one it was. */
+static int open_source(const char *path, const struct nuc_bind *bind, nucleus_error **ret_err)
+{
+	const struct nuc_where where = { "launch", "copy", NULL,
+					 "it was replaced since the policy was applied: apply it again" };
+	struct stat st;
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd < 0 || fstat(fd, &st) < 0) {
+		int r = -errno;
+
+		if (fd >= 0)
+			close(fd);
+		return nuc_fail(ret_err, r, &where, "cannot open %s: %s", path, strerror(-r));
+	}
+	if (st.st_dev != bind->dev || st.st_ino != bind->ino) {
+		close(fd);
+		return nuc_fail(ret_err, -ESTALE, &where, "%s is another directory now", path);
+	}
+	return nuc_fd_above_stdio(fd);
+}
+
+static int copy_one(struct launch *l, const struct nuc_step *s, nucleus_error **ret_err)
+{
+	const struct nuc_plan *plan = l->prepared->plan;
+	const struct nuc_bind *bind = nuc_plan_data(plan, s->arg[1]);
+	const bool back = s->flags & NUC_STEP_WRITE;
+	const struct nuc_copy_params params = {
+		.max_bytes = (int64_t)plan->copy_bytes,
+		.max_files = (int64_t)plan->copy_files,
+		.chown = plan->privileged,
+		.uid = plan->host_uid,
+		.gid = plan->host_gid,
+		.what = nuc_plan_data(plan, s->arg[0]),
+	};
+	_cleanup_close_ int inside = -1, outside = -1;
+	int r;
+
+	inside = receive_dir(l->control);
+	if (inside < 0)
+		return inside;
+	outside = open_source(nuc_plan_data(plan, bind->src), bind, ret_err);
+	if (outside < 0)
+		return outside;
+	r = nuc_tree_copy(outside, inside, &params, ret_err);
+	if (r == 0 && back)
+		r = nuc_tree_list(inside, &params, &l->carry.base, ret_err);
+	if (r < 0)
+		return r;
+	if (back) {
+		l->carry.inside = NUC_TAKE_FD(inside);
+		l->carry.outside = NUC_TAKE_FD(outside);
+		l->carry.params = params;
+		l->carry.params.what = "--workspace";
+	}
+	return send(l->control, "", 1, MSG_NOSIGNAL) == 1 ? 0 : -errno;
+}
+
+static int copy_all(struct launch *l, nucleus_error **ret_err)
+{
+	const struct nuc_plan *plan = l->prepared->plan;
+
+	for (uint32_t i = 0; i < plan->n[NUC_PROG_HOST]; i++) {
+		const struct nuc_step *s = nuc_plan_step(plan, plan->first[NUC_PROG_HOST] + i);
+		int r = s->op == NUC_OP_COPY ? copy_one(l, s, ret_err) : 0;
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* ---- the report --------------------------------------------------------------------------------------- */
+
+/*
+ * Reads what init says until the program runs or something failed. End of file cannot be waited for
+ * alone: a child that another thread forks meanwhile holds the write end as well.
+ */
+static int await_ready(struct launch *l, const char *program, nucleus_error **ret_err)
+{
+	const struct nuc_plan *plan = l->prepared->plan;
+	uint32_t step = 0;
+	bool in_init = false;
+
+	for (;;) {
+		struct pollfd fds[] = { { .fd = l->report_read, .events = POLLIN },
+					{ .fd = l->pidfd, .events = POLLIN } };
+		struct nuc_report r;
+		ssize_t n;
+
+		if (poll(fds, 2, -1) < 0) {
+			if (errno == EINTR)
+				continue;
+			return -errno;
+		}
+		if (!(fds[0].revents & POLLIN)) {
+			/* Nothing more to read, and it has ended or nobody can write any more. */
+			if (l->ctx.error)
+				return nuc_step_failed(plan, l->ctx.step, l->ctx.error, program, ret_err);
+			return nuc_step_killed(plan, in_init ? step : l->ctx.step, ret_err);
+		}
+		n = read(l->report_read, &r, sizeof(r));
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n != sizeof(r))
+			return n < 0 ? -errno : -EPROTO;
+		switch (r.kind) {
+		case NUC_REPORT_STEP:
+			in_init = true;
+			step = r.step;
+			break;
+		case NUC_REPORT_READY:
+			return 0;
+		case NUC_REPORT_FAILED:
+			return nuc_step_failed(plan, r.step, r.value, program, ret_err);
+		default:
+			return -EPROTO;
+		}
+	}
+}
+
+int nuc_launch(struct nuc_prepared *p, const int stdio[3], const char *const *argv,
+	       struct nuc_running *ret, nucleus_error **ret_err)
+{
+	_cleanup_(launch_done) struct launch l = {
+		.prepared = p,
+		.stdio = { -1, -1, -1 },
+		.report_read = -1,
+		.report_write = -1,
+		.caller = -1,
+		.control = -1,
+		.control_child = -1,
+		.pidfd = -1,
+		.carry = { .inside = -1, .outside = -1 },
+	};
+	const struct nuc_where where = { .stage = "launch", .layer = "descriptors" };
+	uint64_t started = now_us();
+	nucleus_error *err = NULL;
+	int r = check_passed(p->plan, ret_err);
+
+	if (r < 0)
+		return r;
+	r = open_all(&l, stdio);
+	if (r == 0)
+		r = build_argv(&l, argv);
+	if (r < 0)
+		return nuc_fail(ret_err, r, &where, "cannot open what a launch needs: %s", strerror(-r));
+	r = start_child(&l);
+	if (r < 0)
+		return nuc_clone_failed(-r, ret_err);
+	/* Only the child may hold these now: their closing is what tells of its end. */
+	close(NUC_TAKE_FD(l.report_write));
+	nuc_closep(&l.control_child);
+	l.control_child = -1;
+	r = l.control >= 0 ? copy_all(&l, &err) : 0;
+	if (r < 0 && err) {
+		if (ret_err)
+			*ret_err = err;
+		else
+			nucleus_error_free(err);
+		return r;
+	}
+	/* A child that still waits for copies is told that there will be none. */
+	nuc_closep(&l.control);
+	l.control = -1;
+	r = await_ready(&l, argv[0], ret_err);
+	if (r < 0)
+		return r;
+	*ret = (struct nuc_running){
+		.pidfd = NUC_TAKE_FD(l.pidfd),
+		.report_fd = NUC_TAKE_FD(l.report_read),
+		.pid = l.pid,
+		.launch_us = now_us() - started,
+		.carry = l.carry,
+	};
+	l.carry = (struct nuc_carry){ .inside = -1, .outside = -1 };
+	return 0;
+}

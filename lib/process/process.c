@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: MIT */
+#include <linux/ioctl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "process.h"
+
+struct nucleus_process {
+	struct nuc_running running;
+	bool ended;
+	int outcome, code;
+	bool has_report;
+	struct nuc_report report;
+	bool carried;
+	int carry_result;
+};
+
+int nuc_process_new(const struct nuc_running *running, nucleus_process **ret)
+{
+	nucleus_process *p = calloc(1, sizeof(*p));
+
+	if (!p)
+		return -ENOMEM;
+	p->running = *running;
+	*ret = p;
+	return 0;
+}
+
+int nucleus_process_pid(const nucleus_process *p)
+{
+	return p->running.pid;
+}
+
+int nucleus_process_pidfd(const nucleus_process *p)
+{
+	return p->running.pidfd;
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* Waits for the end. 0, -ETIMEDOUT, or the errno of poll. */
+static int await_end(int pidfd, int timeout_ms)
+{
+	int64_t until = now_ms() + timeout_ms;
+
+	for (;;) {
+		struct pollfd fd = { .fd = pidfd, .events = POLLIN };
+		int64_t left = timeout_ms < 0 ? -1 : until - now_ms();
+		int n = poll(&fd, 1, left < 0 && timeout_ms >= 0 ? 0 : (int)left);
+
+		if (n > 0)
+			return 0;
+		if (n == 0)
+			return -ETIMEDOUT;
+		if (errno != EINTR)
+			return -errno;
+	}
+}
+
+/* Reads init's last record. What it wrote before its end is in the pipe by now, or never will be. */
+static bool read_report(int fd, struct nuc_report *ret)
+{
+	for (;;) {
+		struct pollfd p = { .fd = fd, .events = POLLIN };
+		struct nuc_report r;
+
+		if (poll(&p, 1, 0) < 1 || !(p.revents & POLLIN))
+			return false;
+		if (read(fd, &r, sizeof(r)) != sizeof(r))
+			return false;
+		if (r.kind == NUC_REPORT_EXITED || r.kind == NUC_REPORT_SIGNALLED ||
+		    r.kind == NUC_REPORT_TIMEOUT) {
+			*ret = r;
+			return true;
+		}
+	}
+}
+
+static void learn_outcome(nucleus_process *p)
+{
+	siginfo_t si = { 0 };
+	int r;
+
+	/* Our own child only. It may be gone already: the embedder may ignore SIGCHLD or wait for all. */
+	do
+		r = waitid(P_PIDFD, (id_t)p->running.pidfd, &si, WEXITED | __WALL);
+	while (r < 0 && errno == EINTR);
+	p->ended = true;
+	p->has_report = read_report(p->running.report_fd, &p->report);
+	if (p->has_report) {
+		p->outcome = p->report.kind == NUC_REPORT_EXITED      ? NUCLEUS_OUTCOME_EXITED
+			     : p->report.kind == NUC_REPORT_SIGNALLED ? NUCLEUS_OUTCOME_SIGNALLED
+								      : NUCLEUS_OUTCOME_TIMEOUT;
+		p->code = p->report.value;
+		return;
+	}
+	p->outcome = NUCLEUS_OUTCOME_KILLED;
+	p->code = r == 0 && si.si_code != CLD_EXITED ? si.si_status : 0;
+}
+
+static int carry_back(nucleus_process *p, nucleus_error **ret_err)
+{
+	struct nuc_carry *c = &p->running.carry;
+
+	if (p->carried || c->inside < 0)
+		return p->carry_result;
+	p->carried = true;
+	p->carry_result = nuc_tree_carry_back(c->inside, c->outside, c->base, &c->params, ret_err);
+	nuc_carry_done(c);
+	return p->carry_result;
+}
+
+int nucleus_process_wait(nucleus_process *p, int timeout_ms, int *ret_outcome, int *ret_code,
+			 nucleus_error **ret_err)
+{
+	const struct nuc_where where = { .stage = "run", .layer = "process" };
+	int r;
+
+	if (!p->ended) {
+		r = await_end(p->running.pidfd, timeout_ms);
+		if (r < 0)
+			return nuc_fail(ret_err, r, &where,
+					r == -ETIMEDOUT ? "the sandbox is still running"
+							: "cannot wait for the sandbox");
+		learn_outcome(p);
+	}
+	r = carry_back(p, ret_err);
+	if (ret_outcome)
+		*ret_outcome = p->outcome;
+	if (ret_code)
+		*ret_code = p->code;
+	return r;
+}
+
+int nucleus_process_signal(nucleus_process *p, int sig)
+{
+	siginfo_t si = { 0 };
+
+	if (sig < 1 || sig > 64)
+		return -EINVAL;
+	if (p->ended)
+		return -ESRCH;
+	if (sig == SIGSTOP) {
+		/* It would stop init, which is to pass it on: init knows this envelope. */
+		sig = 64;
+		si.si_signo = sig;
+		si.si_code = SI_QUEUE;
+		si.si_pid = getpid();
+		si.si_uid = getuid();
+		si.si_value.sival_int = SIGSTOP;
+	}
+	if (syscall(__NR_pidfd_send_signal, p->running.pidfd, sig, si.si_signo ? &si : NULL, 0) < 0)
+		return -errno;
+	return 0;
+}
+
+int nucleus_process_stats(const nucleus_process *p, const char *name, uint64_t *ret)
+{
+	const struct {
+		const char *name;
+		uint64_t value;
+		bool at_end;
+	} stats[] = {
+		{ "launch-time-us", p->running.launch_us, false },
+		{ "wall-time-us", p->report.wall_us, true },
+		{ "user-time-us", p->report.utime_us, true },
+		{ "system-time-us", p->report.stime_us, true },
+		{ "max-rss-bytes", p->report.maxrss_kb * 1024, true },
+	};
+
+	for (size_t i = 0; i < NUC_ARRAY_SIZE(stats); i++) {
+		if (strcmp(stats[i].name, name) != 0)
+			continue;
+		if (stats[i].at_end && !p->ended)
+			return -EAGAIN;
+		if (stats[i].at_end && !p->has_report)
+			return -ENODATA;
+		*ret = stats[i].value;
+		return 0;
+	}
+	return -ENOENT;
+}
+
+void nucleus_process_close(nucleus_process *p)
+{
+	if (!p)
+		return;
+	if (!p->ended)
+		nuc_kill(p->running.pidfd);
+	close(p->running.pidfd);
+	close(p->running.report_fd);
+	nuc_carry_done(&p->running.carry);
+	free(p);
+}
