@@ -113,9 +113,39 @@ static bool apparmor_unconfined(void)
 	return n == sizeof(word) - 1 && !memcmp(label, word, sizeof(word) - 1);
 }
 
+bool nuc_map_has(const char *map, uint32_t id)
+{
+	unsigned long inside, outside, count;
+
+	for (const char *line = map; line && *line; line = strchr(line, '\n')) {
+		line += *line == '\n';
+		if (sscanf(line, "%lu %lu %lu", &inside, &outside, &count) == 3 && id >= inside &&
+		    id - inside < count)
+			return true;
+	}
+	return false;
+}
+
+/* In the user namespace of one id that a rootless tool made, root cannot become anybody else. */
+static bool can_change_ids(void)
+{
+	static const char *const maps[] = { "/proc/self/uid_map", "/proc/self/gid_map" };
+	_cleanup_free_ char *setgroups = NULL;
+	size_t len;
+
+	for (size_t i = 0; i < NUC_ARRAY_SIZE(maps); i++) {
+		_cleanup_free_ char *map = NULL;
+
+		if (nuc_read_file(maps[i], 65536, &map, &len) < 0 || !nuc_map_has(map, NUC_NOBODY))
+			return false;
+	}
+	return nuc_read_file("/proc/self/setgroups", 64, &setgroups, &len) == 0 &&
+	       !strncmp(setgroups, "allow", 5);
+}
+
 static int probe_caps(struct nuc_facts *f, bool *ret_admin)
 {
-	static const int wanted[] = { CAP_SYS_ADMIN, CAP_SETUID,	CAP_SETGID, CAP_SETPCAP,
+	static const int wanted[] = { CAP_SYS_ADMIN, CAP_SETUID,       CAP_SETGID, CAP_SETPCAP,
 				      CAP_NET_ADMIN, CAP_DAC_OVERRIDE, CAP_CHOWN };
 	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
 	struct __user_cap_data_struct caps[_LINUX_CAPABILITY_U32S_3];
@@ -124,7 +154,9 @@ static int probe_caps(struct nuc_facts *f, bool *ret_admin)
 		return -errno;
 	f->privileged = true;
 	for (size_t i = 0; i < NUC_ARRAY_SIZE(wanted); i++)
-		f->privileged &= !!(caps[CAP_TO_INDEX(wanted[i])].effective & CAP_TO_MASK(wanted[i]));
+		f->privileged &=
+			!!(caps[CAP_TO_INDEX(wanted[i])].effective & CAP_TO_MASK(wanted[i]));
+	f->privileged = f->privileged && can_change_ids();
 	*ret_admin = caps[CAP_TO_INDEX(CAP_SYS_ADMIN)].effective & CAP_TO_MASK(CAP_SYS_ADMIN);
 	/* EINVAL past the last that this kernel knows (PR_CAPBSET_READ(2const)). */
 	while (f->last_cap < 63 && prctl(PR_CAPBSET_READ, f->last_cap + 1, 0, 0, 0) >= 0)
@@ -137,11 +169,12 @@ static void probe_namespaces(struct nuc_facts *f, bool admin)
 	struct nuc_userns_inputs in = {
 		.proc = exists("/proc/self/ns"),
 		.built = exists("/proc/self/ns/user"),
-		.unprivileged_clone = nuc_sysctl_number("/proc/sys/kernel/unprivileged_userns_clone", -1),
+		.unprivileged_clone =
+			nuc_sysctl_number("/proc/sys/kernel/unprivileged_userns_clone", -1),
 		.max = -1,
 		.apparmor_restrict = nuc_sysctl_number(
 			"/proc/sys/kernel/apparmor_restrict_unprivileged_userns", -1),
-		/* A privileged caller's sandbox gives its ids and capabilities up before it asks. */
+		/* A privileged caller's sandbox has given its capabilities up by then. */
 		.admin = admin && !f->privileged,
 	};
 
@@ -180,11 +213,9 @@ int nuc_facts_probe(struct nuc_facts *ret)
 	bool admin = false;
 	int r;
 
-	if (uname(&u) < 0)
-		return -errno;
-	r = nuc_kernel_parse(u.release, &f.kernel_major, &f.kernel_minor);
-	if (r < 0)
-		return r;
+	/* What cannot be read stays 0.0, which is too old for everything. */
+	if (uname(&u) == 0)
+		nuc_kernel_parse(u.release, &f.kernel_major, &f.kernel_minor);
 	f.uid = geteuid();
 	f.gid = getegid();
 	r = probe_caps(&f, &admin);
@@ -211,11 +242,11 @@ static const struct {
 	[NUC_USERNS_SYSCTL_MAX] = { "the sysctl user.max_user_namespaces is 0",
 				    "sysctl -w user.max_user_namespaces=10000, and a line in "
 				    "/etc/sysctl.d to keep it" },
-	[NUC_USERNS_APPARMOR] = {
-		"AppArmor denies capabilities in it "
-		"(kernel.apparmor_restrict_unprivileged_userns = 1)",
-		"give the calling program an AppArmor profile that has `userns,` (this program only), or "
-		"sysctl -w kernel.apparmor_restrict_unprivileged_userns=0 (all programs)" },
+	[NUC_USERNS_APPARMOR] = { "AppArmor denies capabilities in it "
+				  "(kernel.apparmor_restrict_unprivileged_userns = 1)",
+				  "give the calling program an AppArmor profile that has `userns,` "
+				  "(for this program only), or sysctl -w "
+				  "kernel.apparmor_restrict_unprivileged_userns=0 (for all)" },
 	[NUC_USERNS_NO_PROC] = { "/proc is not mounted", "mount -t proc proc /proc" },
 };
 

@@ -23,3 +23,19 @@ struct nuc_userns_inputs {
 };
 
 enum nuc_userns_refused nuc_userns_judge(const struct nuc_userns_inputs *in);
+
+/* The overflow id: the unprivileged user that the privileged change to (user_namespaces(7)). */
+#define NUC_NOBODY 65534u
+
+/* Whether the lines of an id map ("inside outside count") have `id` inside. */
+bool nuc_map_has(const char *map, uint32_t id);
+/* Whether /etc/subuid's lines ("name-or-uid:first:count") have one for this user; name or NULL. */
+bool nuc_subid_has(const char *lines, const char *name, uid_t uid);
+/* The name of a user, from the lines of /etc/passwd. False when it is not there or too long. */
+bool nuc_passwd_name(const char *lines, uid_t uid, char *ret, size_t size);
+/*
+ * What mountinfo (proc_pid_mountinfo(5)) says: the cgroup layout, where v2 is mounted (or ""), and
+ * whether / is a mount point.
+ */
+enum nuc_cgroup_layout nuc_mountinfo_read(const char *lines, char *ret_v2, size_t size,
+					  bool *ret_has_root);
