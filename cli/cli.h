@@ -175,6 +175,7 @@ int cli_fail(int code, const char *hint, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 /* The same for an error of the library. `code` is what the call returned. Gives the exit status. */
 int cli_fail_library(int code, const nucleus_error *error);
+void cli_print_error(const nucleus_error *error);
 void cli_warn(const char *message);
 /* Writes text, ended by a newline, to standard output. 0 or an exit status. */
 int cli_print(const char *text);

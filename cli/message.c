@@ -75,20 +75,25 @@ static int exit_status_of(int code, const nucleus_error *error)
 	return CLI_EXIT_REFUSED;
 }
 
-int cli_fail_library(int code, const nucleus_error *error)
+void cli_print_error(const nucleus_error *error)
 {
-	const char *origin;
-	int status;
+	const char *origin = nucleus_error_origin(error);
 
-	/* Calls without an error record fail for want of memory only. */
-	if (!error)
-		return cli_fail(code, NULL, "%s", strerror(-code));
-	origin = nucleus_error_origin(error);
 	if (origin)
 		say("nucleus: error: %s (%s)", nucleus_error_message(error), origin);
 	else
 		say("nucleus: error: %s", nucleus_error_message(error));
 	say_hint(nucleus_error_hint(error));
+}
+
+int cli_fail_library(int code, const nucleus_error *error)
+{
+	int status;
+
+	/* Calls without an error record fail for want of memory only. */
+	if (!error)
+		return cli_fail(code, NULL, "%s", strerror(-code));
+	cli_print_error(error);
 	status = exit_status_of(code, error);
 	cli_status_refused(error, status);
 	return status;

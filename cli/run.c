@@ -87,8 +87,14 @@ static int finish(nucleus_process *process)
 	int outcome, code, status, r;
 
 	r = nucleus_process_wait(process, -1, &outcome, &code, &error);
-	if (r < 0)
-		return cli_fail_library(r, error);
+	if (r < 0) {
+		/* It ran, but its workspace could not be carried back: neither its end nor refused. */
+		if (!error)
+			return cli_fail_library(r, NULL);
+		cli_print_error(error);
+		cli_status_ended(process, "failed", 0, CLI_EXIT_REFUSED, error);
+		return CLI_EXIT_REFUSED;
+	}
 	switch (outcome) {
 	case NUCLEUS_OUTCOME_EXITED:
 		cli_status_ended(process, "exited", code, code, NULL);
