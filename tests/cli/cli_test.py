@@ -1,0 +1,425 @@
+# SPDX-License-Identifier: MIT
+"""The command line: what it says and how it exits. Nothing here starts a sandbox."""
+
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+import unittest
+
+NUCLEUS = os.environ["NUCLEUS_CLI"]
+SOURCE = pathlib.Path(os.environ["NUCLEUS_SOURCE"])
+MAN = pathlib.Path(os.environ["NUCLEUS_MAN"])
+
+COMMANDS = ["run", "explain", "doctor", "policy schema", "policy show", "policy check", "version",
+            "help"]
+
+
+def option_rows():
+    """The option table's rows, read from its source: what the program prints is held against it."""
+    text = (SOURCE / "lib/policy/options.def").read_text()
+    string = r'\s*"([^"]*)",'
+    rows = re.findall(r"^NUC_OPTION\((\w+),%s\s*(\w+),%s" % (string * 3, string), text, re.M)
+    return [dict(zip(("id", "key", "flag", "short", "type", "values"), row)) for row in rows]
+
+
+class Case(unittest.TestCase):
+    def setUp(self):
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.dir = pathlib.Path(directory.name)
+
+    def nucleus(self, *args, **kwargs):
+        return subprocess.run([NUCLEUS, *args], capture_output=True, text=True, timeout=60,
+                              errors="surrogateescape",
+                              stdin=kwargs.pop("stdin", subprocess.DEVNULL), **kwargs)
+
+    def good(self, *args, **kwargs):
+        r = self.nucleus(*args, **kwargs)
+        self.assertEqual(r.returncode, 0, r.stderr)
+        self.assertEqual(r.stderr, "")
+        return r.stdout
+
+    def refused(self, *args, status=125, **kwargs):
+        r = self.nucleus(*args, **kwargs)
+        self.assertEqual(r.returncode, status, r.stderr)
+        self.assertEqual(r.stdout, "")
+        self.assertTrue(r.stderr.startswith("nucleus: error: "), r.stderr)
+        return r.stderr
+
+    def file(self, name, text):
+        path = self.dir / name
+        path.write_text(text)
+        return str(path)
+
+
+class Help(Case):
+    def test_all_options_and_commands_are_there(self):
+        for args in (["--help"], ["help"], ["-h"], ["run", "--help"], ["help", "explain"]):
+            text = self.good(*args)
+            for row in option_rows():
+                self.assertRegex(text, r"(?m)^ +(-\w, )?%s( |$)" % re.escape(row["flag"]))
+        for command in COMMANDS:
+            self.assertRegex(self.good("--help"), r"(?m)^  %s( |$)" % command)
+
+    def test_groups_have_one_heading_each(self):
+        headings = re.findall(r"(?m)^(\w+):$", self.good("help", "run"))
+        self.assertEqual(len(headings), len(set(headings)), headings)
+        self.assertEqual(headings[0], "Options")
+        self.assertGreater(len(headings), 4)
+
+    def test_no_line_is_wider_than_100_columns(self):
+        for command in ["", *COMMANDS]:
+            for line in self.good("help", *command.split()).splitlines():
+                self.assertLess(len(line), 100, line)
+
+    def test_each_command_has_help(self):
+        for command in COMMANDS:
+            text = self.good(*command.split(), "--help")
+            self.assertTrue(text.startswith("Usage: nucleus " + command), text)
+            self.assertEqual(text, self.good("help", *command.split()))
+        self.assertEqual(self.good("help", "create"), self.good("help", "run"))
+        self.assertIn("policy check", self.good("policy", "--help"))
+
+    def test_help_about_nothing(self):
+        self.assertIn("no such command: bogus", self.refused("help", "bogus"))
+        self.refused("help", "run", "explain")
+
+    def test_nothing_at_all_is_short_usage_on_stderr(self):
+        r = self.nucleus()
+        self.assertEqual((r.returncode, r.stdout), (125, ""))
+        self.assertIn("Usage: nucleus", r.stderr)
+        self.assertLess(len(r.stderr.splitlines()), 6)
+
+    def test_output_that_cannot_be_written_is_an_error(self):
+        with open("/dev/full", "w") as full:
+            r = subprocess.run([NUCLEUS, "help"], stdout=full, stderr=subprocess.PIPE, text=True)
+        self.assertEqual(r.returncode, 125)
+        self.assertIn("standard output", r.stderr)
+
+
+class Words(Case):
+    def test_version(self):
+        self.assertRegex(self.good("version"), r"\Anucleus \d+\.\d+\.\d+\n\Z")
+        self.assertEqual(self.good("version"), self.good("--version"))
+
+    def test_the_short_name(self):
+        short = pathlib.Path(NUCLEUS).with_name("nucleus")
+        self.assertEqual(os.readlink(short), "nucleus-cli")
+        r = subprocess.run([short, "version"], capture_output=True, text=True)
+        self.assertEqual(r.stdout, self.good("version"))
+
+    def test_unknown_command(self):
+        self.assertIn("did you mean `nucleus run`?", self.refused("rnu"))
+        self.assertIn("did you mean `nucleus doctor`?", self.refused("docter"))
+        self.assertIn("did you mean `nucleus policy show`?", self.refused("policy", "shwo"))
+        self.assertIn("nucleus run python3", self.refused("python3"))
+        self.assertIn("nucleus run --workspace", self.refused("--workspace", "."))
+        self.assertIn("schema|show|check", self.refused("policy"))
+        self.refused("")
+
+    def test_nearest_flag(self):
+        for wrong, right in (("--workspcae", "--workspace"), ("--timout=3", "--timeout"),
+                             ("--conifg", "--config"), ("--hostnam", "--hostname"),
+                             ("--limits.files", "--max-files"), ("--workspace-path", "--workspace"),
+                             ("--allow-host", "--allow-host-network")):
+            self.assertIn("hint: did you mean %s?" % right, self.refused("run", wrong, "ls"))
+        self.assertIn("nucleus run --help", self.refused("run", "--quite-another-thing", "ls"))
+        self.assertIn("unknown flag -Z", self.refused("run", "-Z", "ls"))
+        # Flags of another command are none of this one's, and are not suggested.
+        self.assertNotIn("did you mean", self.refused("doctor", "--workspace"))
+
+    def test_control_characters_do_not_reach_the_terminal(self):
+        self.assertNotIn("\x1b", self.refused("run", "--\x1b[31m", "ls"))
+        self.assertNotIn("\x1b", self.refused("\x1b[31m"))
+
+    def test_missing_program(self):
+        for args in (["run"], ["create"], ["run", "-q", "--"], ["run", "--timeout", "3"]):
+            self.assertIn("hint: nucleus run [OPTIONS] -- PROGRAM", self.refused(*args))
+
+    def test_missing_value(self):
+        self.assertIn("--workspace needs a value: --workspace DIR", self.refused("run", "-w"))
+        self.assertIn("--config needs a value", self.refused("run", "--config"))
+
+    def test_value_where_there_is_none(self):
+        self.assertIn("--quiet takes no value", self.refused("run", "--quiet=yes", "ls"))
+
+    def test_operands_that_mean_nothing(self):
+        self.assertIn("--config FILE", self.refused("explain", "policy.toml"))
+        self.assertIn("--config FILE", self.refused("policy", "show", "policy.toml"))
+        self.refused("version", "x")
+        self.refused("doctor", "x")
+        self.refused("policy", "schema", "x")
+
+    def test_flags_that_exclude_each_other(self):
+        self.assertIn("exclude each other", self.refused("policy", "show", "--json", "--toml"))
+        self.assertIn("exclude each other", self.refused("explain", "--json", "--hash"))
+        self.assertIn("twice", self.refused("run", "--config", "a", "--config", "b", "ls"))
+
+    def test_require_plan_wants_a_hash(self):
+        for wrong in ("", "abc", "g" * 64, "a" * 63, "a" * 65):
+            self.assertIn("64 hexadecimal digits",
+                          self.refused("run", "--require-plan", wrong, "ls"))
+
+    def test_descriptors(self):
+        for flag in ("--status-fd", "--env-fd", "--config-fd"):
+            self.assertIn("not open", self.refused("run", flag, "99", "ls"))
+            for wrong in ("x", "", "-1", "1x", "99999999999999999999"):
+                self.assertIn("not a descriptor", self.refused("run", flag, wrong, "ls"))
+        self.assertIn("N:json", self.refused("run", "--config-fd", "0:xml", "ls"))
+
+    def test_closed_stdio_is_harmless(self):
+        script = '"$0" version <&- >&- 2>&-; exec echo "$?"'
+        r = subprocess.run(["sh", "-c", script, NUCLEUS], capture_output=True, text=True)
+        self.assertEqual(r.stdout, "0\n")
+        # An error message must not go into what was opened as descriptor 2.
+        document = self.file("p.toml", 'mode = "agent"\n')
+        script = '"$0" policy check "$1" x 2>&-; "$0" run --bogus 2>&-; exec cat "$1"'
+        r = subprocess.run(["sh", "-c", script, NUCLEUS, document], capture_output=True, text=True)
+        self.assertTrue(r.stdout.endswith('mode = "agent"\n'))
+
+
+class Status(Case):
+    def status(self, *args):
+        r, w = os.pipe()
+        try:
+            p = self.nucleus("run", "--status-fd", str(w), *args, pass_fds=[w])
+        finally:
+            os.close(w)
+        with os.fdopen(r) as f:
+            text = f.read()
+        self.assertEqual(text.count("\n"), 1, text)
+        record = json.loads(text)
+        self.assertEqual(record["exit_status"], p.returncode)
+        return record
+
+    def test_refused_by_the_command_line(self):
+        record = self.status("--bogus\udcff\n\"", "ls")
+        self.assertEqual(record["outcome"], "refused")
+        self.assertEqual(record["exit_status"], 125)
+        self.assertEqual(record["error"]["errno"], "EINVAL")
+        self.assertEqual(record["error"]["message"], "unknown flag --bogus\ufffd\n\"")
+        self.assertEqual(set(record["error"]), {"code", "errno", "stage", "layer", "message",
+                                                "origin", "hint"})
+        self.assertIsNone(record["wall_time_us"])
+
+    def test_refused_by_the_library(self):
+        record = self.status("--mode", "strictest", "ls")
+        self.assertEqual(record["outcome"], "refused")
+        self.assertEqual(record["error"]["origin"], "--mode")
+        self.assertEqual(record["error"]["stage"], "policy")
+
+    def test_reader_that_has_gone(self):
+        r, w = os.pipe()
+        os.close(r)
+        p = self.nucleus("run", "--status-fd", str(w), "--bogus", pass_fds=[w])
+        os.close(w)
+        self.assertEqual(p.returncode, 125)
+
+
+class Policy(Case):
+    def show(self, *args, **kwargs):
+        return json.loads(self.good("policy", "show", "--json", *args, **kwargs))
+
+    def test_schema(self):
+        schema = json.loads(self.good("policy", "schema"))
+        self.assertIn("2020-12", schema["$schema"])
+        for row in option_rows():
+            node = schema
+            for part in row["key"].split("."):
+                node = node["properties"][part]
+
+    def test_check(self):
+        good = self.file("good.toml", 'mode = "agent"\n')
+        bad = self.file("bad.toml", '[limits]\nfiles = "many"\n')
+        self.assertEqual(self.good("policy", "check", good), good + ": ok\n")
+        r = self.nucleus("policy", "check", bad, good, str(self.dir / "none.toml"))
+        self.assertEqual(r.returncode, 1)
+        self.assertEqual(r.stdout, good + ": ok\n")
+        self.assertRegex(r.stderr, r"(?m)^%s:2:\d+: " % re.escape(bad))
+        self.assertIn("none.toml: ", r.stderr)
+        self.refused("policy", "check")
+
+    def test_check_hints_at_the_nearest_key(self):
+        bad = self.file("bad.toml", '[limits]\ntimout = "3s"\n')
+        r = self.nucleus("policy", "check", bad)
+        self.assertRegex(r.stderr, r"(?m)^  hint: .*timeout")
+
+    def test_every_form_of_a_flag(self):
+        self.assertEqual(self.show("--mode=strict-agent"), self.show("--mode", "strict-agent"))
+        self.assertEqual(self.show("-mstrict-agent"), self.show("-m", "strict-agent"))
+        self.assertEqual(self.show("-eA=b=c", "--env=D=e", "-e", "F="),
+                         {"env": {"A": "b=c", "D": "e", "F": ""}})
+        self.assertEqual(self.show("--workspace-exec"), self.show("--workspace-exec=true"))
+        self.assertEqual(self.show("--workspace-exec=false")["workspace"]["exec"], False)
+
+    def test_flags_join_a_document_wherever_it_stands(self):
+        document = self.file("p.toml", 'mode = "strict-agent"\nenv = { A = "1" }\n')
+        want = {"mode": "strict-agent", "env": {"A": "1", "B": "2"}}
+        self.assertEqual(self.show("--config", document, "-eB=2"), want)
+        self.assertEqual(self.show("-eB=2", "-f", document), want)
+
+    def test_document_and_flag_may_not_contradict(self):
+        document = self.file("p.toml", 'mode = "strict-agent"\n')
+        error = self.refused("policy", "show", "--mode", "agent", "--config", document)
+        self.assertIn("--mode", error)
+        self.assertIn("p.toml:1", error)
+        self.good("policy", "show", "--mode", "strict-agent", "--config", document)
+
+    def test_documents_by_descriptor(self):
+        for suffix, text in (("", 'mode = "production"\n'), (":toml", 'mode = "production"\n'),
+                             (":json", '{"mode": "production"}')):
+            path = self.file("document", text)
+            with open(path) as f:
+                self.assertEqual(self.show("--config-fd", "0" + suffix, stdin=f),
+                                 {"mode": "production"})
+
+    def test_variables_by_descriptor(self):
+        for text in ("A=1\0B=two words\0", "A=1\0B=two words"):
+            with open(self.file("env", text)) as f:
+                self.assertEqual(self.show("--env-fd", "0", "-eC=3", stdin=f),
+                                 {"env": {"A": "1", "B": "two words", "C": "3"}})
+        with open(self.file("env", "")) as f:
+            self.assertEqual(self.show("--env-fd", "0", stdin=f), {})
+        with open(self.file("env", "A=1\0nonsense\0")) as f:
+            error = self.refused("policy", "show", "--env-fd", "0", stdin=f)
+        self.assertIn("(--env-fd)", error)
+
+    def test_large_variables_by_descriptor(self):
+        value = "x" * 100000
+        with open(self.file("env", "".join("V%d=%s\0" % (i, value) for i in range(20)))) as f:
+            self.assertEqual(self.show("--env-fd", "0", stdin=f)["env"]["V19"], value)
+        with open("/dev/zero") as f:
+            self.refused("policy", "show", "--env-fd", "0", stdin=f)
+
+    def test_bad_value_names_its_flag(self):
+        error = self.refused("policy", "show", "-t", "soon")
+        self.assertIn("(--timeout)", error)
+        self.refused("policy", "show", "--workspace-exec=maybe")
+
+    def test_formats(self):
+        args = ["-m", "strict-agent", "--volume", "/srv:/srv:ro", "-eA=b"]
+        want = self.show(*args)
+        document = self.file("p.toml", self.good("policy", "show", "--toml", *args))
+        self.assertEqual(self.show("--config", document), want)
+        document = self.file("p.json", json.dumps(want))
+        self.assertEqual(self.show("--config", document), want)
+        text = self.good("policy", "show", *args)
+        self.assertEqual(text, self.good("policy", "show", "--text", *args))
+        for row in option_rows():
+            self.assertIn(row["key"], text)
+        self.assertIn("--mode", text)
+
+
+class Completion(Case):
+    script = SOURCE / "completions/nucleus.bash"
+
+    def complete(self, *words):
+        """What the script offers for the last of the words, as readline would part them."""
+        code = ('source "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _nucleus; '
+                'printf "%s\\n" "${COMPREPLY[@]}"')
+        r = subprocess.run(["bash", "--norc", "-c", code, "bash", self.script, NUCLEUS, *words],
+                           capture_output=True, text=True, timeout=60)
+        self.assertEqual(r.stderr, "")
+        return r.stdout.split()
+
+    def test_commands(self):
+        self.assertEqual(set(self.complete("")), {c.split()[0] for c in COMMANDS})
+        self.assertEqual(self.complete("po"), ["policy"])
+        self.assertEqual(set(self.complete("policy", "")), {"schema", "show", "check"})
+        self.assertEqual(self.complete("help", "po"), ["policy"])
+        self.assertEqual(self.complete("bogus", ""), [])
+
+    def test_every_flag(self):
+        for command in ("run", "create", "explain"):
+            offered = self.complete(command, "--")
+            for row in option_rows():
+                self.assertIn(row["flag"], offered)
+        self.assertEqual(self.complete("doctor", "--j"), ["--json"])
+        self.assertEqual(self.complete("policy", "show", "--tom"), ["--toml"])
+
+    def test_values(self):
+        modes = ["agent", "strict-agent", "production"]
+        self.assertEqual(self.complete("run", "--mode", ""), modes)
+        self.assertEqual(self.complete("run", "-m", ""), modes)
+        self.assertEqual(self.complete("run", "--mode", "="), modes)
+        self.assertEqual(self.complete("run", "--mode", "=", "st"), ["strict-agent"])
+        self.assertEqual(self.complete("run", "--workspace-exec", "=", ""), ["true", "false"])
+        (self.dir / "alpha").mkdir()
+        self.file("almost", "")
+        self.assertEqual(self.complete("run", "-w", str(self.dir) + "/al"),
+                         [str(self.dir / "alpha")])
+
+    def test_the_program_ends_the_options(self):
+        self.assertIn("true", self.complete("run", "tru"))
+        self.assertIn("true", self.complete("run", "-q", "--mode", "agent", "--", "tru"))
+        self.assertEqual(self.complete("run", "ls", "--mod"), [])
+        self.assertEqual(self.complete("run", "-e", "A", "=", "b", "--quie"), ["--quiet"])
+
+    def test_options_that_are_printed(self):
+        for row in option_rows():
+            kind = "none" if row["type"] == "BOOL" else None
+            lines = [line.split("\t") for line in self.good("__options", "run").splitlines()]
+            found = [line for line in lines if line[1] == row["flag"]]
+            self.assertEqual(len(found), 1, row)
+            self.assertEqual(found[0][3], row["values"])
+            if kind:
+                self.assertEqual(found[0][2], kind)
+
+
+class Manual(Case):
+    def page(self, name):
+        return (MAN / name).read_text().replace("\\-", "-").replace("\\&", "").replace("\\.", ".")
+
+    def render(self, name):
+        r = subprocess.run(["man", "--warnings", "--no-hyphenation", "-l", MAN / name],
+                           capture_output=True, text=True,
+                           env={**os.environ, "MANWIDTH": "100", "LC_ALL": "C.UTF-8"})
+        self.assertEqual((r.returncode, r.stderr), (0, ""))
+        return r.stdout
+
+    def test_pages_mention_every_option(self):
+        flags, keys = self.page("nucleus.1"), self.page("nucleus-policy.5")
+        for row in option_rows():
+            self.assertIn(row["flag"], flags)
+            self.assertIn(row["key"], flags)
+            self.assertIn(row["flag"], keys)
+            self.assertRegex(keys, r"\\fB%s\\fR \(%s\)" % (re.escape(row["key"]),
+                                                          row["type"].lower()))
+
+    def test_nothing_is_left_to_insert(self):
+        for name in ("nucleus.1", "nucleus-policy.5", "libnucleus.3"):
+            self.assertNotRegex(self.page(name), r"@[A-Z]+@")
+
+    def test_the_example_is_the_one_that_compiles(self):
+        example = (SOURCE / "man/example.c").read_text()
+        page = re.sub(r"\s+", " ", self.render("libnucleus.3"))
+        self.assertIn(re.sub(r"\s+", " ", example[example.index("#include"):]), page)
+        self.assertNotIn("SPDX", page)
+
+    def test_every_function_is_in_the_overview(self):
+        header = (SOURCE / "include/nucleus/nucleus.h").read_text()
+        page = self.page("libnucleus.3")
+        for noun, verb in re.findall(r"\bnucleus_(error|policy|sandbox|process)_(\w+)\(\w", header):
+            section = page[page.index("nucleus_%s_.." % noun):]
+            self.assertIn("\\fB%s\\fR" % verb, section[:section.index(".RE")])
+
+    def test_man_renders_without_complaint(self):
+        for name in ("nucleus.1", "nucleus-policy.5", "libnucleus.3"):
+            self.assertIn("SEE ALSO", self.render(name))
+
+
+def main():
+    """Ends with the line that tests/run.sh adds up."""
+    sys.dont_write_bytecode = True
+    result = unittest.main(exit=False).result
+    bad = len(result.failures) + len(result.errors) + len(result.unexpectedSuccesses)
+    print("%d passed, %d failed" % (result.testsRun - bad, bad), flush=True)
+    return 1 if bad or not result.testsRun else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
