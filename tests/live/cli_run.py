@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import pathlib
+import pty
 import select
 import signal
 import subprocess
@@ -258,6 +259,36 @@ class Signals(Case):
         # The pipe ends when the last process that holds it has gone.
         self.assertTrue(select.select([p.stdout], [], [], PATIENCE)[0])
         self.assertEqual(p.stdout.read(), "")
+
+
+class Terminal(Case):
+    def setUp(self):
+        super().setUp()
+        self.pid, self.tty = pty.fork()
+        if self.pid == 0:
+            os.execv(NUCLEUS, [NUCLEUS, "run", "-q", "sh", "-c",
+                               "trap 'echo got INT; exit 7' INT; tty; echo ready; "
+                               "read line; echo line $line; while :; do sleep 0.05; done"])
+        self.addCleanup(os.close, self.tty)
+        self.seen = ""
+
+    def expect(self, text):
+        deadline = time.monotonic() + PATIENCE
+        while text not in self.seen:
+            self.assertTrue(select.select([self.tty], [], [], deadline - time.monotonic())[0],
+                            self.seen)
+            try:
+                self.seen += os.read(self.tty, 4096).decode()
+            except OSError:
+                self.fail("ended: " + self.seen)
+
+    def test_keys_reach_the_program(self):
+        self.expect("ready")
+        os.write(self.tty, b"typed\n")
+        self.expect("line typed")
+        os.write(self.tty, b"\x03")
+        self.expect("got INT")
+        self.assertEqual(os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1]), 7)
 
 
 class Plan(Case):
