@@ -56,6 +56,18 @@ static bool skip_token(struct nuc_doc_cursor *c)
 	return true;
 }
 
+/* jansson (2.14) passes over a NUL behind a number or a word as if it were not there. */
+static int check_nul(struct nuc_doc_cursor c)
+{
+	const char *nul = memchr(c.s, '\0', (size_t)(c.end - c.s));
+
+	if (!nul)
+		return 0;
+	nuc_doc_skip(&c, (size_t)(nul - c.s));
+	return nuc_doc_fail(&c, c.pos, "remove it, or write it as \\u0000 in a string",
+			    "control character U+0000 is not allowed");
+}
+
 /*
  * Refuses what is too deep before jansson sees it: jansson recurses up to 2048 deep, for which the
  * stack of the calling thread may be too small. As far as the text is JSON, the count is exact.
@@ -122,6 +134,10 @@ static int syntax_error(const struct nuc_doc_cursor *start, json_error_t *error)
 		return nuc_doc_fail(&c, c.pos, "a file holds one object and nothing behind it",
 				    "the end of the file was expected, found %s",
 				    nuc_doc_found(&c, found));
+	case json_error_premature_end_of_input:
+		nuc_doc_skip(&c, (size_t)(c.end - c.s));
+		return nuc_doc_fail(&c, c.pos, "close every string, '{' and '['; is the file whole?",
+				    "not JSON: found the end of the file too early");
 	default:
 		/* What jansson found near is raw text of the document; say it our way. */
 		near = strstr(error->text, " near ");
@@ -259,6 +275,9 @@ int nuc_json_parse(const char *text, size_t len, const char *name, struct nuc_do
 	int r;
 
 	r = nuc_doc_begin(&c, text, len);
+	if (r < 0)
+		return r;
+	r = check_nul(c);
 	if (r < 0)
 		return r;
 	first = c;

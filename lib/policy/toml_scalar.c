@@ -268,8 +268,7 @@ static bool valid_time(const char **s, const char *end)
 		return true;
 	for (++*s; *s < end && is_digit(**s); ++*s)
 		digits++;
-	/* Beyond microseconds parsers drop digits, each its own number of them. */
-	return digits >= 1 && digits <= 6;
+	return digits >= 1;
 }
 
 static bool valid_offset(const char **s, const char *end)
@@ -300,6 +299,19 @@ static bool valid_datetime(const char *s, const char *end)
 	if (!valid_time(&s, end))
 		return false;
 	return s == end || (valid_offset(&s, end) && s == end);
+}
+
+/* Beyond microseconds parsers drop digits, each its own number of them. */
+static bool too_precise(const char *s, const char *end)
+{
+	size_t digits = 0;
+
+	s = memchr(s, '.', (size_t)(end - s));
+	if (!s)
+		return false;
+	while (++s < end && is_digit(*s))
+		digits++;
+	return digits > 6;
 }
 
 /* Whether a word was meant as a date or a time: digits and then '-' or ':'. */
@@ -495,6 +507,9 @@ static int read_word(struct toml *t, size_t n, struct toml_node *node)
 					    "write 2024-02-29, 07:32:00, 2024-02-29T07:32:00 or "
 					    "2024-02-29T07:32:00.5+01:00",
 					    "not a date or time");
+		if (too_precise(s, end))
+			return nuc_doc_fail(&t->c, t->c.pos, "write at most six digits",
+					    "more than six digits of a second");
 		node->doc.s = nuc_doc_copy(s, n);
 		if (!node->doc.s)
 			return nuc_doc_no_memory(&t->c);
