@@ -168,6 +168,10 @@ static void check_user_namespace(struct report *r)
 		add(r, "user-namespace", must, MISSING,
 		    strdup("EPERM: refused in a chroot (user_namespaces(7))"),
 		    "start from outside of the chroot, or enter it by pivot_root");
+	else if (r->trial[NUC_TRIAL_NS_USER] == EPERM && r->around.ids_unmapped)
+		add(r, "user-namespace", must, MISSING,
+		    strdup("EPERM: the user namespace that this runs in does not map the caller"),
+		    "write a uid_map and a gid_map that have the caller's own user and group");
 	else
 		add_trial(r, "user-namespace", must, NUC_TRIAL_NS_USER, "can be created", NULL);
 	if (f->privileged) {
@@ -221,10 +225,15 @@ static void check_files(struct report *r)
 {
 	bool must = required(NUC_MECH_NS_MOUNT);
 
-	add_trial(r, "mount-tmpfs", must, NUC_TRIAL_TMPFS, "a root in memory can be built",
-		  r->trial[NUC_TRIAL_TMPFS] == ENOENT
-			  ? "make an empty directory /mnt: a new root is built there"
-			  : NULL);
+	if (r->trial[NUC_TRIAL_TMPFS] == EINVAL && r->around.chroot)
+		add(r, "mount-tmpfs", must, MISSING,
+		    strdup("EINVAL: / is not a mount, as in a chroot"),
+		    "start from outside of the chroot, or enter it by pivot_root");
+	else
+		add_trial(r, "mount-tmpfs", must, NUC_TRIAL_TMPFS, "a root in memory can be built",
+			  r->trial[NUC_TRIAL_TMPFS] == ENOENT
+				  ? "make an empty directory /mnt: a new root is built there"
+				  : NULL);
 	add_trial(r, "mount-bind", must, NUC_TRIAL_BIND, "directories can be shown read-only",
 		  NULL);
 	add_trial(r, "mount-devpts", must, NUC_TRIAL_DEVPTS, "terminals of its own", NULL);
@@ -236,12 +245,12 @@ static void check_files(struct report *r)
 			  : NULL);
 	add_trial(r, "hidepid", required(NUC_MECH_HIDEPID), NUC_TRIAL_HIDEPID,
 		  "processes of other users can be hidden", NULL);
-	add_trial(r, "pivot-root", required(NUC_MECH_PIVOT_ROOT), NUC_TRIAL_PIVOT_ROOT,
-		  "the host's files can be left behind",
-		  r->trial[NUC_TRIAL_PIVOT_ROOT] == EINVAL
-			  ? "/ is no mount of its own (a chroot, or the initial RAM disk): start "
-			    "from outside of the chroot, or after switch_root"
-			  : NULL);
+	add_trial(
+		r, "pivot-root", required(NUC_MECH_PIVOT_ROOT), NUC_TRIAL_PIVOT_ROOT,
+		"the host's files can be left behind",
+		r->trial[NUC_TRIAL_PIVOT_ROOT] == EINVAL
+			? "/ is the initial RAM disk, which stays for ever: start after switch_root"
+			: NULL);
 	add_trial(r, "loopback", required(NUC_MECH_NS_NET), NUC_TRIAL_LOOPBACK,
 		  "127.0.0.1 can be brought up", NULL);
 	if (!r->facts.privileged)
@@ -501,7 +510,7 @@ int nucleus_doctor(const char *format, char **ret)
 	e = nuc_trials_run(&r.facts, r.trial);
 	if (e < 0)
 		return e;
-	nuc_surroundings_probe(r.facts.uid, &r.around);
+	nuc_surroundings_probe(&r.facts, &r.around);
 	if (uname(&u) == 0)
 		memcpy(r.kernel, u.release, sizeof(r.kernel));
 	check_all(&r);

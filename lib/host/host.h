@@ -94,6 +94,7 @@ enum nuc_cgroup_layout { NUC_CGROUP_NONE, NUC_CGROUP_V1, NUC_CGROUP_HYBRID, NUC_
 struct nuc_surroundings {
 	char container[32];		/* "docker", "podman", "lxc", ...; "" if unknown */
 	bool user_namespace;		/* the caller is in one already */
+	bool ids_unmapped;		/* and its own user or group means nothing there */
 	enum nuc_cgroup_layout cgroup;
 	char cgroup_controllers[128];	/* of the caller's v2 group */
 	bool cgroup_delegated;		/* the caller may make groups below its own */
@@ -105,4 +106,4 @@ struct nuc_surroundings {
 };
 
 /* Never fails: what cannot be read stays empty. */
-void nuc_surroundings_probe(uid_t uid, struct nuc_surroundings *ret);
+void nuc_surroundings_probe(const struct nuc_facts *facts, struct nuc_surroundings *ret);

@@ -409,11 +409,8 @@ int nuc_trials_run(const struct nuc_facts *facts, int ret[NUC_TRIAL__COUNT])
 		t.page->result[i] = NUC_TRIAL_UNTRIED;
 	snprintf(t.uid_map, sizeof(t.uid_map), "1000 %u 1", t.privileged ? NUC_NOBODY : facts->uid);
 	snprintf(t.gid_map, sizeof(t.gid_map), "1000 %u 1", t.privileged ? NUC_NOBODY : facts->gid);
-	if (t.privileged) {
+	if (t.privileged)
 		t.userns = nuc_userns_new("0 65534 1", "0 65534 1");
-		if (t.userns < 0)
-			t.page->result[NUC_TRIAL_IDMAP] = -t.userns;
-	}
 	r = run(&t, 0, try_one_by_one);
 	if (r == 0 && clone_flags(&t, &flags))
 		r = run(&t, flags, try_together);

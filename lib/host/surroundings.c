@@ -163,20 +163,23 @@ static void probe_subids(struct nuc_surroundings *s, uid_t uid)
 	s->subgid = subgid && nuc_subid_has(subgid, named ? name : NULL, uid);
 }
 
-void nuc_surroundings_probe(uid_t uid, struct nuc_surroundings *ret)
+void nuc_surroundings_probe(const struct nuc_facts *facts, struct nuc_surroundings *ret)
 {
 	struct nuc_surroundings s = {
 		.yama = nuc_sysctl_number("/proc/sys/kernel/yama/ptrace_scope", -1),
 		.memfd_noexec = nuc_sysctl_number("/proc/sys/vm/memfd_noexec", -1),
 	};
 	_cleanup_free_ char *mountinfo = read_text("/proc/self/mountinfo");
-	_cleanup_free_ char *map = read_text("/proc/self/uid_map");
+	_cleanup_free_ char *uids = read_text("/proc/self/uid_map");
+	_cleanup_free_ char *gids = read_text("/proc/self/gid_map");
 	_cleanup_free_ char *lsm = read_text("/sys/kernel/security/lsm");
 	unsigned long inside, outside, count;
 
 	probe_container(&s);
-	if (map && sscanf(map, "%lu %lu %lu", &inside, &outside, &count) == 3)
+	if (uids && sscanf(uids, "%lu %lu %lu", &inside, &outside, &count) == 3)
 		s.user_namespace = inside != 0 || outside != 0 || count != UINT32_MAX;
+	s.ids_unmapped =
+		uids && gids && (!nuc_map_has(uids, facts->uid) || !nuc_map_has(gids, facts->gid));
 	if (mountinfo) {
 		char v2[256];
 		bool has_root;
@@ -185,7 +188,7 @@ void nuc_surroundings_probe(uid_t uid, struct nuc_surroundings *ret)
 		s.chroot = !has_root;
 		probe_cgroup(&s, v2);
 	}
-	probe_subids(&s, uid);
+	probe_subids(&s, facts->uid);
 	copy_line(s.lsm, sizeof(s.lsm), lsm);
 	*ret = s;
 }
