@@ -5,12 +5,13 @@
 struct loader {
 	nucleus_policy *policy;
 	const char *base;
-	struct nuc_doc_cursor doc;	/* of a text that has been read: it names it in errors */
+	struct nuc_doc_cursor doc; /* of a text that has been read: it names it in errors */
 };
 
 static const char *const found_names[] = {
-	[NUC_DOC_TABLE] = "a table",	   [NUC_DOC_ARRAY] = "an array",  [NUC_DOC_STRING] = "a string",
-	[NUC_DOC_INT] = "an integer",	   [NUC_DOC_FLOAT] = "a float",	  [NUC_DOC_BOOL] = "a boolean",
+	[NUC_DOC_TABLE] = "a table",	       [NUC_DOC_ARRAY] = "an array",
+	[NUC_DOC_STRING] = "a string",	       [NUC_DOC_INT] = "an integer",
+	[NUC_DOC_FLOAT] = "a float",	       [NUC_DOC_BOOL] = "a boolean",
 	[NUC_DOC_DATETIME] = "a date or time", [NUC_DOC_NULL] = "null",
 };
 
@@ -31,7 +32,8 @@ static struct nuc_doc_pos pos_of(const struct nuc_doc *d)
 	return (struct nuc_doc_pos){ d->line, d->col };
 }
 
-static int apply(struct loader *l, const struct nuc_doc *at, enum nuc_option_id id, const char *text)
+static int apply(struct loader *l, const struct nuc_doc *at, enum nuc_option_id id,
+		 const char *text)
 {
 	enum nuc_option_type type = nuc_options[id].type;
 	_cleanup_free_ char *origin = nuc_strf("%s:%u:%u", l->doc.name, at->line, at->col);
@@ -53,8 +55,10 @@ static int fail_type(const struct loader *l, const struct nuc_doc *d, const char
 		     const char *wanted)
 {
 	if (d->type == NUC_DOC_STRING && !is_text(d))
-		return nuc_doc_fail(&l->doc, pos_of(d), NULL, "%s: a string with a NUL character in it", key);
-	return nuc_doc_fail(&l->doc, pos_of(d), NULL, "%s: %s is wanted, not %s", key, wanted, found_names[d->type]);
+		return nuc_doc_fail(&l->doc, pos_of(d), NULL,
+				    "%s: a string with a NUL character in it", key);
+	return nuc_doc_fail(&l->doc, pos_of(d), NULL, "%s: %s is wanted, not %s", key, wanted,
+			    found_names[d->type]);
 }
 
 /* A value that is one text on a command line. */
@@ -72,7 +76,8 @@ static int read_scalar(struct loader *l, const struct nuc_doc *d, enum nuc_optio
 		return apply(l, d, id, d->b ? "true" : "false");
 	if (integer && d->type == NUC_DOC_INT) {
 		if (d->i < 0)
-			return nuc_doc_fail(&l->doc, pos_of(d), NULL, "%s: %lld is less than 0", o->key, (long long)d->i);
+			return nuc_doc_fail(&l->doc, pos_of(d), NULL, "%s: %lld is less than 0",
+					    o->key, (long long)d->i);
 		snprintf(digits, sizeof(digits), "%lld", (long long)d->i);
 		return apply(l, d, id, digits);
 	}
@@ -89,10 +94,11 @@ static int read_list(struct loader *l, const struct nuc_doc *d, enum nuc_option_
 		return fail_type(l, d, o->key,
 				 nuc_option_is_number_list(o) ? "an array of integers"
 							      : wanted_names[o->type]);
-	/* "No ports at all" is what an empty list seems to say, and it would allow them all. */
-	if (!d->n && (id == NUC_OPT_BIND_PORTS || id == NUC_OPT_CONNECT_PORTS))
-		return nuc_doc_fail(&l->doc, pos_of(d), "leave it out to allow all ports, or name those that are allowed",
-			    "%s: an empty list does not mean that no port is allowed", o->key);
+	if (!d->n && nuc_option_empty_misleads(id))
+		return nuc_doc_fail(
+			&l->doc, pos_of(d),
+			"leave it out to allow all ports, or name those that are allowed",
+			"%s: an empty list does not mean that no port is allowed", o->key);
 	for (size_t i = 0; i < d->n; i++) {
 		int r = read_scalar(l, d->items[i], id);
 
@@ -119,8 +125,9 @@ static int read_map(struct loader *l, const struct nuc_doc *d, enum nuc_option_i
 		if (!is_text(item))
 			return fail_type(l, item, key, "a string");
 		if (!*item->key || strchr(item->key, '='))
-			return nuc_doc_fail(&l->doc, pos_of(item), NULL, "%s: a name is not empty, and has no '=' in it",
-				    o->key);
+			return nuc_doc_fail(&l->doc, pos_of(item), NULL,
+					    "%s: a name is not empty, and has no '=' in it",
+					    o->key);
 		text = nuc_strf("%s=%s", item->key, item->s);
 		if (!text)
 			return nuc_doc_no_memory(&l->doc);
@@ -131,7 +138,7 @@ static int read_map(struct loader *l, const struct nuc_doc *d, enum nuc_option_i
 	return 0;
 }
 
-/* ---- keys ------------------------------------------------------------------------------------------- */
+/* ---- keys ---------------------------------------------------------------------------------- */
 
 static const char *key_at(size_t i, void *arg)
 {
@@ -170,6 +177,16 @@ static bool is_table(const char *path)
 	return false;
 }
 
+/* The first row whose key begins so: of the rows of a table that is its first. */
+static size_t first_with(const char *key, size_t len)
+{
+	size_t id = 0;
+
+	while (strncmp(nuc_options[id].key, key, len))
+		id++;
+	return id;
+}
+
 static int fail_unknown(const struct loader *l, const struct nuc_doc *d, const char *path)
 {
 	const char *near = guess(path);
@@ -177,20 +194,21 @@ static int fail_unknown(const struct loader *l, const struct nuc_doc *d, const c
 	size_t len;
 
 	if (strchr(d->key, '.'))
-		return nuc_doc_fail(&l->doc, pos_of(d), "a dot within quotes is part of a name: leave the quotes away",
-			    "there is no option \"%s\"", nuc_show(d->key).s);
+		return nuc_doc_fail(&l->doc, pos_of(d),
+				    "a dot within quotes is part of a name: leave the quotes away",
+				    "there is no option \"%s\"", nuc_show(d->key).s);
 	if (d->type != NUC_DOC_TABLE) {
 		if (near)
 			nuc_buf_printf(&hint, "did you mean %s?", near);
-		return nuc_doc_fail(&l->doc, pos_of(d), hint.s, "there is no option %s", nuc_show(path).s);
+		return nuc_doc_fail(&l->doc, pos_of(d), hint.s, "there is no option %s",
+				    nuc_show(path).s);
 	}
 	nuc_buf_puts(&hint, "the tables are:");
 	for (size_t id = 0; id < NUC_OPT__COUNT; id++) {
 		const struct nuc_option *o = &nuc_options[id];
 
 		len = o->type == NUC_TYPE_MAP ? strlen(o->key) : nuc_option_table_len(o);
-		/* Rows of a table stand together, maps apart: the one before is enough to look at. */
-		if (len && !(id && !strncmp(nuc_options[id - 1].key, o->key, len + 1)))
+		if (len && first_with(o->key, len) == id)
 			nuc_buf_printf(&hint, " %.*s", (int)len, o->key);
 	}
 	return nuc_doc_fail(&l->doc, pos_of(d), hint.s, "there is no table %s", nuc_show(path).s);

@@ -16,7 +16,7 @@ static const struct {
 	[NUC_MECH_NS_PID] = { "pid namespace",		    { MUST, MUST, MUST } },
 	[NUC_MECH_NS_MOUNT] = { "mount namespace",	    { MUST, MUST, MUST } },
 	[NUC_MECH_PIVOT_ROOT] = { "pivot_root",		    { MUST, MUST, MUST } },
-	/* Dropping capabilities needs nothing of the host, so no mode has a reason to go without. */
+	/* Dropping capabilities needs nothing of the host: no mode has a reason to go without. */
 	[NUC_MECH_CAPABILITIES] = { "capabilities",	    { MUST, MUST, MUST } },
 
 	[NUC_MECH_NS_NET] = { "network namespace",	    { BEST, MUST, MUST } },

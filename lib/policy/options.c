@@ -10,9 +10,9 @@ const struct nuc_option nuc_options[NUC_OPT__COUNT] = {
 };
 
 static const char *const type_names[] = {
-	[NUC_TYPE_BOOL] = "bool",	  [NUC_TYPE_ENUM] = "enum",   [NUC_TYPE_STRING] = "string",
-	[NUC_TYPE_PATH] = "path",	  [NUC_TYPE_SIZE] = "size",   [NUC_TYPE_COUNT] = "count",
-	[NUC_TYPE_DURATION] = "duration", [NUC_TYPE_LIST] = "list",   [NUC_TYPE_MAP] = "map",
+	[NUC_TYPE_BOOL] = "bool",	  [NUC_TYPE_ENUM] = "enum", [NUC_TYPE_STRING] = "string",
+	[NUC_TYPE_PATH] = "path",	  [NUC_TYPE_SIZE] = "size", [NUC_TYPE_COUNT] = "count",
+	[NUC_TYPE_DURATION] = "duration", [NUC_TYPE_LIST] = "list", [NUC_TYPE_MAP] = "map",
 };
 
 const char *nucleus_option_attr(size_t index, const char *attr)
@@ -25,10 +25,11 @@ const char *nucleus_option_attr(size_t index, const char *attr)
 	const struct {
 		const char *name, *value;
 	} attrs[] = {
-		{ "key", o->key },	   { "flag", o->flag },		{ "short", o->short_flag },
-		{ "values", o->values },   { "metavar", o->metavar },	{ "group", o->group },
-		{ "default", o->def },	   { "help", o->help },		{ "since", o->since },
-		{ "type", type_names[o->type] },
+		{ "key", o->key },	    { "flag", o->flag },
+		{ "short", o->short_flag }, { "values", o->values },
+		{ "metavar", o->metavar },  { "group", o->group },
+		{ "default", o->def },	    { "help", o->help },
+		{ "since", o->since },	    { "type", type_names[o->type] },
 	};
 
 	for (size_t i = 0; i < NUC_ARRAY_SIZE(attrs); i++)

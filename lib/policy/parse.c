@@ -68,7 +68,7 @@ char *nuc_format_number(enum nuc_option_type type, int64_t v)
 	return nuc_strf("%lld%s", (long long)(v / u->factor), u->suffix);
 }
 
-/* ---- paths inside the sandbox --------------------------------------------------------------------- */
+/* ---- paths inside the sandbox -------------------------------------------------------------- */
 
 int nuc_target_read(const char *s, size_t len, char **ret, const char **ret_why)
 {
@@ -196,7 +196,7 @@ int nuc_tmpfs_read(const char *item, char **ret_dst, int64_t *ret_size, const ch
 		*ret_why = "DST[:SIZE] is wanted, with a size of bytes or as 64K, 64M, 64G";
 		if (r < 0)
 			return r;
-		/* To the kernel 0 means no bound at all (tmpfs(5)), and less than a page is a page. */
+		/* To the kernel 0 means no bound at all: tmpfs(5). */
 		*ret_why = "the size is at least 4096 bytes";
 		if (size < 4096)
 			return -ERANGE;
@@ -213,7 +213,7 @@ int nuc_parse_tmpfs(const char *item, char **ret_dst, int64_t *ret_size)
 	return nuc_tmpfs_read(item, ret_dst, ret_size, &why);
 }
 
-/* ---- users ---------------------------------------------------------------------------------------- */
+/* ---- users --------------------------------------------------------------------------------- */
 
 /* What useradd(8) takes everywhere, so that no reader of /etc/passwd trips over it. */
 static bool user_name_valid(const char *s, size_t len)

@@ -79,7 +79,7 @@ int nucleus_policy_set_origin(nucleus_policy *p, const char *origin)
 	return 0;
 }
 
-/* ---- setting ---------------------------------------------------------------------------------------- */
+/* ---- setting ------------------------------------------------------------------------------- */
 
 static int fail_no_memory(const struct nuc_source *src)
 {
@@ -96,7 +96,8 @@ static int fail_conflict(const struct nuc_source *src, enum nuc_option_id id,
 
 	return nuc_source_fail(src, -EEXIST, "remove one of the two",
 			       "%s is already set%s%s by %s, and differently by %s", o->key,
-			       secret ? "" : " to ", secret ? "" : shown.s, other->origin, src->origin);
+			       secret ? "" : " to ", secret ? "" : shown.s, other->origin,
+			       src->origin);
 }
 
 static bool is_mount(enum nuc_option_id id)
@@ -104,7 +105,7 @@ static bool is_mount(enum nuc_option_id id)
 	return id == NUC_OPT_VOLUMES || id == NUC_OPT_TMPFS;
 }
 
-/* The item that stands where `text` wants to stand, or NULL: volumes and tmpfs share their places. */
+/* The item that has the place of `text`, or NULL. Volumes and tmpfs compete for the same places. */
 static const struct nuc_item *find_rival(const nucleus_policy *p, enum nuc_option_id id,
 					 const char *text)
 {
@@ -142,11 +143,11 @@ static int place(nucleus_policy *p, const struct nuc_source *src, enum nuc_optio
 		name = strndup(identity, len);
 		if (!name)
 			return fail_no_memory(src);
-		return nuc_source_fail(src, -EEXIST, "remove one of the two",
-				       is_mount(id) ? "%s: %s is already the target of %s, and again of %s"
-						    : "%s: %s is already set by %s, and differently by %s",
-				       nuc_options[id].key, nuc_show(name).s, rival->origin,
-				       src->origin);
+		return nuc_source_fail(
+			src, -EEXIST, "remove one of the two",
+			is_mount(id) ? "%s: %s is already the target of %s, and again of %s"
+				     : "%s: %s is already set by %s, and differently by %s",
+			nuc_options[id].key, nuc_show(name).s, rival->origin, src->origin);
 	}
 	if (v->n >= MAX_ITEMS)
 		return nuc_source_fail(src, -ERANGE, NULL, "%s has more than %d items",
@@ -188,8 +189,8 @@ int nuc_policy_append(nucleus_policy *p, const struct nuc_source *src, enum nuc_
 	int r;
 
 	if (o->type != NUC_TYPE_LIST && o->type != NUC_TYPE_MAP)
-		return nuc_source_fail(src, -EINVAL, "set it instead", "%s is neither a list nor a map",
-				       o->key);
+		return nuc_source_fail(src, -EINVAL, "set it instead",
+				       "%s is neither a list nor a map", o->key);
 	r = nuc_value_read(src, id, text, &canonical);
 	if (r < 0)
 		return r;
@@ -206,13 +207,15 @@ static int set_or_add(nucleus_policy *p, const char *key, const char *value,
 		      int (*apply)(nucleus_policy *, const struct nuc_source *, enum nuc_option_id,
 				   const char *))
 {
-	struct nuc_source src = { .origin = p->origin ? p->origin : ORIGIN_API, .ret_err = ret_err };
+	struct nuc_source src = { .origin = p->origin ? p->origin : ORIGIN_API,
+				  .ret_err = ret_err };
 	_cleanup_free_ char *hint = NULL;
 	const char *near;
 	int id;
 
 	if (!key || !value)
-		return nuc_source_fail(&src, -EINVAL, NULL, "a key and a value are wanted, not NULL");
+		return nuc_source_fail(&src, -EINVAL, NULL,
+				       "a key and a value are wanted, not NULL");
 	id = nuc_option_find(key);
 	if (id < 0) {
 		near = nuc_nearest(key, key_at, NULL);
@@ -223,17 +226,19 @@ static int set_or_add(nucleus_policy *p, const char *key, const char *value,
 	return apply(p, &src, (enum nuc_option_id)id, value);
 }
 
-int nucleus_policy_set(nucleus_policy *p, const char *key, const char *value, nucleus_error **ret_err)
+int nucleus_policy_set(nucleus_policy *p, const char *key, const char *value,
+		       nucleus_error **ret_err)
 {
 	return set_or_add(p, key, value, ret_err, nuc_policy_put);
 }
 
-int nucleus_policy_add(nucleus_policy *p, const char *key, const char *value, nucleus_error **ret_err)
+int nucleus_policy_add(nucleus_policy *p, const char *key, const char *value,
+		       nucleus_error **ret_err)
 {
 	return set_or_add(p, key, value, ret_err, nuc_policy_append);
 }
 
-/* ---- getters ---------------------------------------------------------------------------------------- */
+/* ---- getters ------------------------------------------------------------------------------- */
 
 bool nuc_policy_is_set(const nucleus_policy *p, enum nuc_option_id id)
 {

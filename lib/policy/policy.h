@@ -52,7 +52,7 @@ int nuc_parse_size(const char *s, int64_t *ret);
 int nuc_parse_duration_ms(const char *s, int64_t *ret);
 int nuc_parse_count(const char *s, int64_t *ret);
 
-/* An item of `volumes`. What is read-only may be executed from; what is writable only with "exec". */
+/* An item of `volumes`. What is read-only may be executed from, what is writable with "exec". */
 struct nuc_volume {
 	char *src;	/* as written: absolute once it is in a policy */
 	char *dst;	/* absolute, below "/", without "." and ".." */

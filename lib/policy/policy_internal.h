@@ -28,6 +28,12 @@ static inline bool nuc_option_is_number_list(const struct nuc_option *o)
 	return o->type == NUC_TYPE_LIST && o->max > 0;
 }
 
+/* Whether an empty list seems to say "none" where it means "all": documents may not hold one. */
+static inline bool nuc_option_empty_misleads(enum nuc_option_id id)
+{
+	return id == NUC_OPT_BIND_PORTS || id == NUC_OPT_CONNECT_PORTS;
+}
+
 /* One value as text in its canonical form, and who asked for it. */
 struct nuc_item {
 	char *text, *origin;
@@ -54,7 +60,7 @@ static inline void nuc_policy_freep(nucleus_policy **p)
 struct nuc_source {
 	const char *origin;
 	const char *base;	/* absolute directory; NULL for the current one */
-	bool document;		/* its errors are all -EINVAL or -EEXIST: "the document is not understood" */
+	bool document;		/* errors are -EINVAL or -EEXIST: it is "not understood" */
 	nucleus_error **ret_err;
 };
 
@@ -65,7 +71,8 @@ int nuc_source_fail(const struct nuc_source *src, int code, const char *hint, co
  * Checks one value (an item of a list or map) and gives its canonical form, which reads back to
  * itself and is equal for equal values: "64M", an absolute path, "/src:/dst:rw,exec".
  */
-int nuc_value_read(const struct nuc_source *src, enum nuc_option_id id, const char *text, char **ret);
+int nuc_value_read(const struct nuc_source *src, enum nuc_option_id id, const char *text,
+		   char **ret);
 /* The part of an item that no other item may share: a volume's target, a variable's name. */
 void nuc_value_identity(enum nuc_option_id id, const char *text, const char **ret, size_t *ret_len);
 /* "64M" for 67108864: the largest unit that divides. SIZE, COUNT, DURATION; NULL without memory. */
@@ -77,7 +84,7 @@ char *nuc_path_join(const char *base, const char *path);
 /* As nuc_parse_volume() and nuc_parse_tmpfs(), and on failure a static text that says why. */
 int nuc_volume_read(const char *item, struct nuc_volume *ret, const char **ret_why);
 int nuc_tmpfs_read(const char *item, char **ret_dst, int64_t *ret_size, const char **ret_why);
-/* A path inside the sandbox: absolute and without "..", of `len` bytes; given without "." and "//". */
+/* A path inside, of `len` bytes: absolute, without ".."; given without "." and "//". */
 int nuc_target_read(const char *s, size_t len, char **ret, const char **ret_why);
 
 /* A scalar, or the whole of a list or map as one item; then one item more. */
@@ -88,7 +95,7 @@ int nuc_policy_append(nucleus_policy *p, const struct nuc_source *src, enum nuc_
 
 /* Into an empty policy; -ENOMEM leaves it half filled. */
 int nuc_policy_copy_values(const nucleus_policy *from, nucleus_policy *to);
-/* Adds all that a document sets, or nothing. `base`: what its relative paths start from, or NULL. */
+/* Adds all that a document sets, or nothing. `base`: where its relative paths start, or NULL. */
 int nuc_policy_add_document(nucleus_policy *p, const struct nuc_doc *doc, const char *name,
 			    const char *base, nucleus_error **ret_err);
 

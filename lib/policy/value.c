@@ -36,8 +36,8 @@ static int read_bool(const struct nuc_source *src, const struct nuc_option *o, c
 		     char **ret)
 {
 	if (strcmp(text, "true") && strcmp(text, "false"))
-		return nuc_source_fail(src, -EINVAL, NULL, "%s: true or false is wanted, not '%s'", o->key,
-				       nuc_show(text).s);
+		return nuc_source_fail(src, -EINVAL, NULL, "%s: true or false is wanted, not '%s'",
+				       o->key, nuc_show(text).s);
 	return take(src, strdup(text), ret);
 }
 
@@ -55,7 +55,8 @@ static int read_enum(const struct nuc_source *src, const struct nuc_option *o, c
 		else
 			nuc_buf_add(&hint, s, 1);
 	}
-	return nuc_source_fail(src, -EINVAL, hint.s, "%s: there is no '%s'", o->key, nuc_show(text).s);
+	return nuc_source_fail(src, -EINVAL, hint.s, "%s: there is no '%s'", o->key,
+			       nuc_show(text).s);
 }
 
 static int parse(enum nuc_option_type type, const char *text, int64_t *ret)
@@ -82,7 +83,8 @@ static int fail_number(const struct nuc_source *src, const struct nuc_option *o,
 		return nuc_source_fail(src, code, NULL, "%s: %s is not between %s and %s", o->key,
 				       shown.s, min, max);
 	if (code == -ERANGE && parse(type, text, &v) == 0)
-		return nuc_source_fail(src, code, NULL, "%s: %s is less than %s", o->key, shown.s, min);
+		return nuc_source_fail(src, code, NULL, "%s: %s is less than %s", o->key, shown.s,
+				       min);
 	if (code == -ERANGE)
 		return nuc_source_fail(src, code, NULL, "%s: %s does not fit into 63 bits", o->key,
 				       shown.s);
@@ -128,7 +130,7 @@ char *nuc_path_join(const char *base, const char *path)
 	return nuc_buf_take(&b, &joined) < 0 ? NULL : joined;
 }
 
-/* A path of the host, made absolute by joining and no more: links are followed when it is opened. */
+/* A path of the host, made absolute by its text: links are followed when it is opened. */
 static int absolute(const struct nuc_source *src, const struct nuc_option *o, const char *path,
 		    char **ret)
 {
@@ -136,7 +138,8 @@ static int absolute(const struct nuc_source *src, const struct nuc_option *o, co
 	const char *base = src->base;
 
 	if (!*path)
-		return nuc_source_fail(src, -EINVAL, NULL, "%s: a path is wanted, not nothing", o->key);
+		return nuc_source_fail(src, -EINVAL, NULL, "%s: a path is wanted, not nothing",
+				       o->key);
 	if (*path == '~')
 		return nuc_source_fail(src, -EINVAL,
 				       "write the home directory out; ./~ is a name that begins so",
@@ -149,10 +152,11 @@ static int absolute(const struct nuc_source *src, const struct nuc_option *o, co
 					       strerror(errno));
 	}
 	if (*path != '/' && !nuc_utf8_valid(base, strlen(base)))
-		return nuc_source_fail(src, -EINVAL, "give an absolute path",
-				       "%s: the directory that %s is relative to has a name that is not "
-				       "valid UTF-8",
-				       o->key, nuc_show(path).s);
+		return nuc_source_fail(
+			src, -EINVAL, "give an absolute path",
+			"%s: the directory that %s is relative to has a name that is not "
+			"valid UTF-8",
+			o->key, nuc_show(path).s);
 	return take(src, nuc_path_join(base, path), ret);
 }
 
@@ -164,13 +168,15 @@ static int read_user(const struct nuc_source *src, const struct nuc_option *o, c
 	int r = nuc_parse_user(text, name, &id);
 
 	if (r == -ERANGE)
-		return nuc_source_fail(src, r, NULL, "%s: the number in '%s' is not between 0 and 65533",
-				       o->key, nuc_show(text).s);
+		return nuc_source_fail(src, r, NULL,
+				       "%s: the number in '%s' is not between 0 and 65533", o->key,
+				       nuc_show(text).s);
 	if (r < 0)
-		return nuc_source_fail(src, r,
-				       "1000, agent or agent:1000; a name is of a-z, 0-9, _ and -, at "
-				       "most 32",
-				       "%s: '%s' is not a user or group", o->key, nuc_show(text).s);
+		return nuc_source_fail(
+			src, r,
+			"1000, agent or agent:1000; a name is of a-z, 0-9, _ and -, at "
+			"most 32",
+			"%s: '%s' is not a user or group", o->key, nuc_show(text).s);
 	return take(src, nuc_strf("%s:%u", name, id), ret);
 }
 
@@ -190,8 +196,8 @@ static bool hostname_valid(const char *s)
 			label = 0;
 			continue;
 		}
-		if (!((*s >= 'a' && *s <= 'z') || (*s >= 'A' && *s <= 'Z') || (*s >= '0' && *s <= '9') ||
-		      (*s == '-' && label)))
+		if (!((*s >= 'a' && *s <= 'z') || (*s >= 'A' && *s <= 'Z') ||
+		      (*s >= '0' && *s <= '9') || (*s == '-' && label)))
 			return false;
 		label++;
 	}
@@ -284,9 +290,10 @@ static int read_list_item(const struct nuc_source *src, enum nuc_option_id id, c
 	if (id == NUC_OPT_TMPFS)
 		return read_tmpfs(src, o, text, ret);
 	if (!*text || strchr(text, '='))
-		return nuc_source_fail(src, -EINVAL,
-				       "this passes a variable that is set outside; env gives it a value",
-				       "%s: the name of a variable is wanted, without '='", o->key);
+		return nuc_source_fail(
+			src, -EINVAL,
+			"this passes a variable that is set outside; env gives it a value",
+			"%s: the name of a variable is wanted, without '='", o->key);
 	return take(src, strdup(text), ret);
 }
 
@@ -297,19 +304,22 @@ static int read_variable(const struct nuc_source *src, const struct nuc_option *
 	if (*text == '=')
 		return nuc_source_fail(src, -EINVAL, NULL, "%s: a variable has no name", o->key);
 	if (!strchr(text, '='))
-		return nuc_source_fail(src, -EINVAL,
-				       "to pass a variable that is set outside, use process.env-pass",
-				       "%s: NAME=VALUE is wanted, and there is no '='", o->key);
+		return nuc_source_fail(
+			src, -EINVAL,
+			"to pass a variable that is set outside, use process.env-pass",
+			"%s: NAME=VALUE is wanted, and there is no '='", o->key);
 	return take(src, strdup(text), ret);
 }
 
-int nuc_value_read(const struct nuc_source *src, enum nuc_option_id id, const char *text, char **ret)
+int nuc_value_read(const struct nuc_source *src, enum nuc_option_id id, const char *text,
+		   char **ret)
 {
 	const struct nuc_option *o = &nuc_options[id];
 
 	/* Dump and explain write JSON and TOML, and both are UTF-8. */
 	if (!nuc_utf8_valid(text, strlen(text)))
-		return nuc_source_fail(src, -EINVAL, NULL, "%s: the value is not valid UTF-8", o->key);
+		return nuc_source_fail(src, -EINVAL, NULL, "%s: the value is not valid UTF-8",
+				       o->key);
 	switch (o->type) {
 	case NUC_TYPE_BOOL:
 		return read_bool(src, o, text, ret);
@@ -336,7 +346,7 @@ void nuc_value_identity(enum nuc_option_id id, const char *text, const char **re
 	const char *end = NULL;
 
 	if (id == NUC_OPT_VOLUMES) {
-		/* In the canonical form the target stands between the last ":/" and the last ':'. */
+		/* Canonical: the target is between the last ":/" and the last ':'. */
 		end = strrchr(text, ':');
 		for (const char *s = strstr(text, ":/"); s; s = strstr(s + 1, ":/"))
 			*ret = s + 1;

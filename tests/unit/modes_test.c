@@ -27,8 +27,10 @@ END_TEST
 
 START_TEST(what_makes_a_sandbox_is_required_in_every_mode)
 {
-	static const enum nuc_mechanism core[] = { NUC_MECH_NS_USER, NUC_MECH_NS_PID, NUC_MECH_NS_MOUNT,
-						   NUC_MECH_PIVOT_ROOT, NUC_MECH_CAPABILITIES };
+	static const enum nuc_mechanism core[] = {
+		NUC_MECH_NS_USER,    NUC_MECH_NS_PID,	    NUC_MECH_NS_MOUNT,
+		NUC_MECH_PIVOT_ROOT, NUC_MECH_CAPABILITIES,
+	};
 
 	for (size_t i = 0; i < NUC_ARRAY_SIZE(core); i++)
 		ck_assert_int_eq(nuc_mode_need((enum nuc_mode)_i, core[i]), NUC_NEED_REQUIRED);

@@ -11,8 +11,8 @@ START_TEST(every_row_is_complete)
 	ck_assert_uint_eq(strspn(o->key, "abcdefghijklmnopqrstuvwxyz.-"), strlen(o->key));
 	ck_assert_uint_eq(strncmp(o->flag, "--", 2), 0);
 	ck_assert_uint_eq(strspn(o->flag, "abcdefghijklmnopqrstuvwxyz-"), strlen(o->flag));
-	ck_assert_msg(!*o->short_flag || (strlen(o->short_flag) == 2 && o->short_flag[0] == '-'), "%s",
-		      o->key);
+	ck_assert_uint_eq(strlen(o->short_flag), *o->short_flag ? 2 : 0);
+	ck_assert(!*o->short_flag || *o->short_flag == '-');
 	ck_assert_uint_gt(strlen(o->group), 0);
 	ck_assert_uint_gt(strlen(o->help), 0);
 	ck_assert_msg(strlen(o->help) <= 60, "%s: %s", o->key, o->help);
@@ -99,7 +99,8 @@ START_TEST(attributes_are_those_of_the_row)
 	ck_assert_str_eq(nucleus_option_attr(i, "short"), "-v");
 	ck_assert_str_eq(nucleus_option_attr(i, "type"), "list");
 	ck_assert_str_eq(nucleus_option_attr(i, "metavar"), "SRC:DST[:ro|rw][,exec]");
-	ck_assert_str_eq(nucleus_option_attr(NUC_OPT_MODE, "values"), "agent|strict-agent|production");
+	ck_assert_str_eq(nucleus_option_attr(NUC_OPT_MODE, "values"),
+			 "agent|strict-agent|production");
 	ck_assert_str_eq(nuc_option_key(NUC_OPT_MAX_FILES), "limits.files");
 	ck_assert_str_eq(nuc_option_flag(NUC_OPT_MAX_FILES), "--max-files");
 	ck_assert_int_eq(nuc_option_find("limits.files"), NUC_OPT_MAX_FILES);
@@ -120,7 +121,7 @@ START_TEST(modes_are_in_the_order_of_their_enum)
 }
 END_TEST
 
-/* ---- numbers ---------------------------------------------------------------------------------------- */
+/* ---- numbers ------------------------------------------------------------------------------- */
 
 static const struct {
 	int (*parse)(const char *s, int64_t *ret);
@@ -164,8 +165,9 @@ static const struct {
 START_TEST(numbers_are_read_strictly)
 {
 	int64_t v = -77;
+	int r = numbers[_i].parse(numbers[_i].s, &v);
 
-	ck_assert_msg(numbers[_i].parse(numbers[_i].s, &v) == numbers[_i].code, "%s", numbers[_i].s);
+	ck_assert_msg(r == numbers[_i].code, "%s", numbers[_i].s);
 	ck_assert_int_eq(v, numbers[_i].code ? -77 : numbers[_i].v);
 }
 END_TEST
@@ -177,12 +179,18 @@ START_TEST(numbers_are_written_with_the_largest_unit_that_divides)
 		int64_t v;
 		const char *s;
 	} cases[] = {
-		{ NUC_TYPE_SIZE, 0, "0" },		{ NUC_TYPE_SIZE, 1000, "1000" },
-		{ NUC_TYPE_SIZE, 1024, "1K" },		{ NUC_TYPE_SIZE, 1536ll << 20, "1536M" },
-		{ NUC_TYPE_SIZE, 1ll << 40, "1T" },	{ NUC_TYPE_SIZE, INT64_MAX, "9223372036854775807" },
-		{ NUC_TYPE_DURATION, 0, "0" },		{ NUC_TYPE_DURATION, 1500, "1500ms" },
-		{ NUC_TYPE_DURATION, 30000, "30s" },	{ NUC_TYPE_DURATION, 7200000, "2h" },
-		{ NUC_TYPE_DURATION, 5400000, "90m" },	{ NUC_TYPE_COUNT, 4096, "4096" },
+		{ NUC_TYPE_SIZE, 0, "0" },
+		{ NUC_TYPE_SIZE, 1000, "1000" },
+		{ NUC_TYPE_SIZE, 1024, "1K" },
+		{ NUC_TYPE_SIZE, 1536ll << 20, "1536M" },
+		{ NUC_TYPE_SIZE, 1ll << 40, "1T" },
+		{ NUC_TYPE_SIZE, INT64_MAX, "9223372036854775807" },
+		{ NUC_TYPE_DURATION, 0, "0" },
+		{ NUC_TYPE_DURATION, 1500, "1500ms" },
+		{ NUC_TYPE_DURATION, 30000, "30s" },
+		{ NUC_TYPE_DURATION, 7200000, "2h" },
+		{ NUC_TYPE_DURATION, 5400000, "90m" },
+		{ NUC_TYPE_COUNT, 4096, "4096" },
 	};
 
 	for (size_t i = 0; i < NUC_ARRAY_SIZE(cases); i++) {
@@ -193,7 +201,7 @@ START_TEST(numbers_are_written_with_the_largest_unit_that_divides)
 }
 END_TEST
 
-/* ---- parts of items --------------------------------------------------------------------------------- */
+/* ---- parts of items ------------------------------------------------------------------------ */
 
 static const struct {
 	const char *item;
