@@ -10,7 +10,6 @@
 #include <linux/capability.h>
 #include <linux/if.h>
 #include <linux/mount.h>
-#include <linux/openat2.h>
 #include <linux/prctl.h>
 #include <linux/sched.h>
 #include <linux/seccomp.h>
@@ -21,44 +20,13 @@
 #include "child.h"
 #include "landlock_abi.h"
 #include "raw.h"
+#include "steps_mount.h"
 
-#define AT_FDCWD_ -100
-#define AT_EMPTY_PATH_ 0x1000
-#define AT_RECURSIVE_ 0x8000
-#define AT_SYMLINK_NOFOLLOW_ 0x100
-#define MS_PRIVATE_ (1 << 18)
-#define MNT_DETACH_ 2
-#define O_PATH_ 010000000
 #define SIGKILL_ 9
-#define BENEATH (RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS)
 
 struct user_cap {
 	uint32_t effective, permitted, inheritable;
 };
-
-static const char *str(const struct nuc_context *c, uint32_t at)
-{
-	return (const char *)nuc_plan_data(c->plan, at);
-}
-
-static long length(const char *s)
-{
-	long n = 0;
-
-	/* The asm keeps the compiler from making a call of strlen out of this loop. */
-	while (s[n]) {
-		n++;
-		__asm__ volatile("");
-	}
-	return n;
-}
-
-/* The first failure wins; a descriptor is closed in any case. */
-static long closing(long fd, long r)
-{
-	nuc_sys(__NR_close, fd);
-	return r;
-}
 
 static long write_to(const char *path, const char *text)
 {
@@ -70,249 +38,6 @@ static long write_to(const char *path, const char *text)
 	/* The kernel takes id maps and sysctls in one write or not at all. */
 	r = nuc_sys(__NR_write, fd, text, n);
 	return closing(fd, r < 0 ? r : r == n ? 0 : -EIO);
-}
-
-/* A path of the new root, by its root descriptor: never through a symbolic link, never above it. */
-static long open_in_root(const struct nuc_context *c, const char *path, uint64_t flags)
-{
-	struct open_how how;
-
-	how.flags = flags | O_CLOEXEC;
-	how.mode = 0;
-	how.resolve = BENEATH;
-	return nuc_sys(__NR_openat2, c->slots[NUC_SLOT_ROOT], path[1] ? path + 1 : ".", &how,
-		       sizeof(how));
-}
-
-/* The directory that holds `path`, and the name in it. */
-static long open_parent(const struct nuc_context *c, const char *path, const char **ret_name)
-{
-	char dir[4096];
-	long slash = 0, n;
-
-	for (n = 0; path[n]; n++) {
-		if (n >= (long)sizeof(dir) - 1)
-			return -ENAMETOOLONG;
-		dir[n] = path[n];
-		if (path[n] == '/')
-			slash = n;
-	}
-	dir[slash ? slash : 1] = '\0';
-	*ret_name = path + slash + 1;
-	return open_in_root(c, dir, O_PATH_ | O_DIRECTORY);
-}
-
-static long attach(const struct nuc_context *c, long mount, const char *dst)
-{
-	long at = open_in_root(c, dst, O_PATH_), r;
-
-	if (at < 0)
-		return at;
-	r = nuc_sys(__NR_move_mount, mount, "", at, "",
-		    MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
-	return closing(at, r);
-}
-
-static long set_attr(long fd, uint64_t set, long recursive, long userns_fd)
-{
-	struct mount_attr a;
-
-	a.attr_set = set | (userns_fd >= 0 ? MOUNT_ATTR_IDMAP : 0);
-	a.attr_clr = 0;
-	a.propagation = 0;
-	a.userns_fd = userns_fd >= 0 ? (uint64_t)userns_fd : 0;
-	return nuc_sys(__NR_mount_setattr, fd, "",
-		       AT_EMPTY_PATH_ | (recursive ? AT_RECURSIVE_ : 0), &a, sizeof(a));
-}
-
-static long mkdir_in_root(const struct nuc_context *c, const struct nuc_step *s)
-{
-	const char *name;
-	long dir = open_parent(c, str(c, s->arg[0]), &name), r;
-
-	if (dir < 0)
-		return dir;
-	r = nuc_sys(__NR_mkdirat, dir, name, s->arg[1]);
-	if (r == 0 && s->arg[2] && c->plan->privileged)
-		r = nuc_sys(__NR_fchownat, dir, name, c->plan->host_uid, c->plan->host_gid,
-			    AT_SYMLINK_NOFOLLOW_);
-	return closing(dir, r);
-}
-
-static long symlink_in_root(const struct nuc_context *c, const char *target, const char *path)
-{
-	const char *name;
-	long dir = open_parent(c, path, &name);
-
-	if (dir < 0)
-		return dir;
-	return closing(dir, nuc_sys(__NR_symlinkat, target, dir, name));
-}
-
-static long file_in_root(const struct nuc_context *c, const char *path, const struct nuc_span *text,
-			 uint32_t mode)
-{
-	const char *name, *s = str(c, text->at);
-	long dir = open_parent(c, path, &name), fd, r = 0;
-	uint32_t done = 0;
-
-	if (dir < 0)
-		return dir;
-	/* A copied root file system has its own, which may be a link to anywhere. */
-	nuc_sys(__NR_unlinkat, dir, name, 0);
-	fd = nuc_sys(__NR_openat, dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-		     mode);
-	nuc_sys(__NR_close, dir);
-	if (fd < 0)
-		return fd;
-	while (done < text->len) {
-		r = nuc_sys(__NR_write, fd, s + done, text->len - done);
-		if (r < 0)
-			break;
-		done += (uint32_t)r;
-	}
-	return closing(fd, r < 0 ? r : 0);
-}
-
-struct id_of_file {
-	uint64_t dev, ino;
-};
-
-/* x86_64's struct stat begins with st_dev and st_ino, and has 144 bytes. */
-static long same_file(long fd, uint64_t dev, uint64_t ino)
-{
-	union {
-		struct id_of_file id;
-		uint64_t all[18];
-	} st;
-	long r = nuc_sys(__NR_fstat, fd, &st);
-
-	if (r < 0)
-		return r;
-	return st.id.dev == dev && st.id.ino == ino ? 0 : -ESTALE;
-}
-
-static long bind_in_root(const struct nuc_context *c, const struct nuc_bind *b, int idmap)
-{
-	struct open_how how;
-	long src, tree, r;
-
-	how.flags = O_PATH_ | O_CLOEXEC;
-	how.mode = 0;
-	/* The path was resolved when the plan was made: a link in it now is a swap. */
-	how.resolve = RESOLVE_NO_MAGICLINKS | (b->ino ? RESOLVE_NO_SYMLINKS : 0);
-	src = nuc_sys(__NR_openat2, AT_FDCWD_, str(c, b->src), &how, sizeof(how));
-	if (src < 0)
-		return src;
-	if (b->ino) {
-		r = same_file(src, b->dev, b->ino);
-		if (r < 0)
-			return closing(src, r);
-	}
-	tree = nuc_sys(__NR_open_tree, src, "",
-		       AT_EMPTY_PATH_ | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC |
-			       (b->is_dir ? AT_RECURSIVE_ : 0));
-	nuc_sys(__NR_close, src);
-	if (tree < 0)
-		return tree;
-	r = set_attr(tree, b->attr, b->is_dir, idmap);
-	if (r == 0)
-		r = attach(c, tree, str(c, b->dst));
-	return closing(tree, r);
-}
-
-static long new_fs(const struct nuc_context *c, const struct nuc_mount *m)
-{
-	long fs = nuc_sys(__NR_fsopen, str(c, m->fstype), FSOPEN_CLOEXEC), r = 0;
-	const char *o = str(c, m->options);
-
-	if (fs < 0)
-		return fs;
-	while (r >= 0 && *o) {
-		char key[32];
-		long n = 0;
-
-		while (o[n] && o[n] != '=' && n < (long)sizeof(key) - 1) {
-			key[n] = o[n];
-			n++;
-		}
-		key[n] = '\0';
-		if (o[n] == '=')
-			r = nuc_sys(__NR_fsconfig, fs, FSCONFIG_SET_STRING, key, o + n + 1, 0);
-		else
-			r = nuc_sys(__NR_fsconfig, fs, FSCONFIG_SET_FLAG, key, 0, 0);
-		o += length(o) + 1;
-	}
-	if (r >= 0)
-		r = nuc_sys(__NR_fsconfig, fs, FSCONFIG_CMD_CREATE, 0, 0, 0);
-	if (r >= 0)
-		r = nuc_sys(__NR_fsmount, fs, FSMOUNT_CLOEXEC, m->attr);
-	return closing(fs, r);
-}
-
-static long mount_in_root(const struct nuc_context *c, const struct nuc_mount *m)
-{
-	long fd = new_fs(c, m);
-
-	if (fd < 0)
-		return fd;
-	return closing(fd, attach(c, fd, str(c, m->dst)));
-}
-
-static long new_root(struct nuc_context *c, const struct nuc_step *s)
-{
-	const struct nuc_mount *m = nuc_plan_data(c->plan, s->arg[1]);
-	long fd = new_fs(c, m), r;
-
-	if (fd < 0)
-		return fd;
-	/* Before Linux 6.15 nothing can be mounted on a detached tree: attach it to build on it. */
-	r = nuc_sys(__NR_move_mount, fd, "", AT_FDCWD_, str(c, s->arg[0]),
-		    MOVE_MOUNT_F_EMPTY_PATH);
-	if (r < 0)
-		return closing(fd, r);
-	c->slots[s->out] = (int)fd;
-	return 0;
-}
-
-static long mask(const struct nuc_context *c, const char *path, int is_dir)
-{
-	const uint64_t attr = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
-			      MOUNT_ATTR_NOEXEC;
-	long tree, r;
-
-	/* A device on a nodev mount cannot be opened: a masked file is EACCES, a directory empty. */
-	tree = is_dir ? nuc_sys(__NR_open_tree, c->slots[NUC_SLOT_ROOT], "var/empty",
-				OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC)
-		      : nuc_sys(__NR_open_tree, AT_FDCWD_, "/dev/null",
-				OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-	if (tree < 0)
-		return tree;
-	r = set_attr(tree, attr, 0, -1);
-	if (r == 0)
-		r = attach(c, tree, path);
-	return closing(tree, r);
-}
-
-static long read_only(const struct nuc_context *c, const char *path, int whole_mount)
-{
-	long at = open_in_root(c, path, O_PATH_), tree, r;
-
-	if (at < 0)
-		return at;
-	if (whole_mount)
-		return closing(at, set_attr(at, MOUNT_ATTR_RDONLY, 0, -1));
-	tree = nuc_sys(__NR_open_tree, at, "",
-		       AT_EMPTY_PATH_ | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE_);
-	nuc_sys(__NR_close, at);
-	if (tree < 0)
-		return tree;
-	r = set_attr(tree,
-		     MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, 1,
-		     -1);
-	if (r == 0)
-		r = attach(c, tree, path);
-	return closing(tree, r);
 }
 
 /* SCM_RIGHTS by hand: struct msghdr, iovec and one cmsghdr with one descriptor. */
@@ -387,24 +112,10 @@ static long loopback_up(void)
 	return closing(fd, nuc_sys(__NR_ioctl, fd, SIOCSIFFLAGS, &ifr));
 }
 
-static long pivot(struct nuc_context *c)
-{
-	long r = nuc_sys(__NR_fchdir, c->slots[NUC_SLOT_ROOT]);
-
-	/* pivot_root(".", "."): the old root is stacked on the new one and then let go of. */
-	if (r == 0)
-		r = nuc_sys(__NR_pivot_root, ".", ".");
-	if (r == 0)
-		r = nuc_sys(__NR_umount2, ".", MNT_DETACH_);
-	if (r == 0)
-		r = nuc_sys(__NR_chdir, "/");
-	return r;
-}
-
 static long close_fds(const struct nuc_context *c, const struct nuc_span *keep)
 {
 	const uint32_t *fds = nuc_plan_data(c->plan, keep->at);
-	const int ours[] = { c->report_fd, c->plan_fd, c->caller_fd };
+	const int ours[] = { c->report_fd, c->plan_fd, c->caller_fd, c->status_fd };
 	long r;
 
 	for (int i = 0; i < 3; i++) {
@@ -415,7 +126,7 @@ static long close_fds(const struct nuc_context *c, const struct nuc_span *keep)
 			return r;
 	}
 	r = nuc_sys(__NR_close_range, 3, ~0u, 4 /* CLOSE_RANGE_CLOEXEC, Linux 5.11 */);
-	for (unsigned int i = 0; r >= 0 && i < 3; i++)
+	for (unsigned int i = 0; r >= 0 && i < 4; i++)
 		r = nuc_sys(__NR_fcntl, ours[i], F_SETFD, 0);
 	for (uint32_t i = 0; r >= 0 && i < keep->len / sizeof(*fds); i++)
 		r = nuc_sys(__NR_fcntl, fds[i], F_SETFD, 0);

@@ -9,6 +9,7 @@ struct nuc_context {
 	int slots[NUC_SLOTS];
 	int stdio[3];		/* what becomes 0, 1, 2; -1: left as it is */
 	int init_fd, plan_fd;	/* the init program, the plan as a file */
+	int status_fd;		/* a shared page where init writes what step it is at */
 	int report_fd;		/* write end of the report pipe */
 	int caller_fd;		/* pidfd of the caller */
 	int control_fd;		/* to the copying parent, or -1 */

@@ -5,7 +5,7 @@
  * signals on, and ends when the program ends, the time is over, or the caller is gone. With it the
  * kernel ends every process of the pid namespace (pid_namespaces(7)).
  *
- * argv: its name, "report plan size caller" as decimal numbers, then the program's argv.
+ * argv: its name, "report plan size caller status" as decimal numbers, then the program's argv.
  */
 #include <asm/fcntl.h>
 #include <asm-generic/errno-base.h>
@@ -31,6 +31,8 @@ struct timespec64 {
 static struct nuc_context ctx;
 static char stack[STACK_SIZE] __attribute__((aligned(16)));
 static int exec_failed;
+/* Shared with the caller, who reads it only if init ends without a word: a pipe would wake it. */
+static volatile uint32_t *progress;
 
 __attribute__((noreturn)) static void quit(int status)
 {
@@ -181,7 +183,7 @@ static uint32_t run_until_fork(uint32_t i, int in_child)
 
 		if (s->op == NUC_OP_FORK)
 			return i;
-		report_step(NUC_REPORT_STEP, i, 0);
+		*progress = i;
 		r = init_step(s);
 		if (r < 0) {
 			report_step(NUC_REPORT_FAILED, i, (int32_t)-r);
@@ -318,35 +320,44 @@ static void live(long program, long signals, uint64_t started)
 	}
 }
 
+/* Maps a file of the caller's and lets go of its descriptor. */
+static void *map(uint32_t fd, uint32_t size, int protection, int flags)
+{
+	long r = nuc_sys(__NR_mmap, 0, size, protection, flags, fd, 0);
+
+	nuc_sys(__NR_close, fd);
+	if (r < 0 && r > -4096) {
+		report_step(NUC_REPORT_FAILED, UINT32_MAX, (int32_t)-r);
+		quit(127);
+	}
+	return (void *)r;
+}
+
 __attribute__((noreturn, used)) static void init_main(long argc, char **argv)
 {
 	uint64_t all = ~0ull, started;
-	uint32_t report_fd, plan_fd, size, caller_fd, fork_at;
+	uint32_t report_fd, plan_fd, size, caller_fd, status_fd, fork_at;
 	const char *s;
-	long r, signals, program;
+	long signals, program;
 
 	if (argc < 3)
 		quit(127);
 	s = number(argv[1], &report_fd);
 	s = number(s, &plan_fd);
 	s = number(s, &size);
-	number(s, &caller_fd);
+	s = number(s, &caller_fd);
+	number(s, &status_fd);
 	ctx.report_fd = (int)report_fd;
 	ctx.caller_fd = (int)caller_fd;
-	ctx.control_fd = ctx.init_fd = ctx.plan_fd = -1;
+	ctx.control_fd = ctx.init_fd = ctx.plan_fd = ctx.status_fd = -1;
 	for (int i = 0; i < 3; i++)
 		ctx.stdio[i] = -1;
 	ctx.argv = argv + 2;
 	ctx.envp = argv + argc + 1;
 	nuc_sys(__NR_fcntl, report_fd, F_SETFD, FD_CLOEXEC);
 	nuc_sys(__NR_fcntl, caller_fd, F_SETFD, FD_CLOEXEC);
-	r = nuc_sys(__NR_mmap, 0, size, 1 /* PROT_READ */, 2 /* MAP_PRIVATE */, plan_fd, 0);
-	nuc_sys(__NR_close, plan_fd);
-	if (r < 0 && r > -4096) {
-		report_step(NUC_REPORT_FAILED, UINT32_MAX, (int32_t)-r);
-		quit(127);
-	}
-	ctx.plan = (const struct nuc_plan *)r;
+	progress = map(status_fd, 4096, 3 /* PROT_READ | PROT_WRITE */, 1 /* MAP_SHARED */);
+	ctx.plan = map(plan_fd, size, 1 /* PROT_READ */, 2 /* MAP_PRIVATE */);
 
 	/* Blocked signals wait for signalfd, also those that PID 1 would not be given otherwise. */
 	nuc_sys(__NR_rt_sigprocmask, 2 /* SIG_SETMASK */, &all, 0, 8);
@@ -372,6 +383,7 @@ __attribute__((noreturn, used)) static void init_main(long argc, char **argv)
 		quit(127);
 	}
 	report_step(NUC_REPORT_READY, 0, 0);
+	nuc_sys(__NR_munmap, progress, 4096);
 	/*
 	 * From here on the caller's pidfd is watched. The parent-death signal would follow the calling
 	 * thread, which may end long before its process does (prctl(2), PR_SET_PDEATHSIG).

@@ -15,6 +15,8 @@
 struct nuc_prepared {
 	struct nuc_plan *plan;
 	int init_fd, plan_fd;	/* sealed memory files: the init program, the plan */
+	int status_fd;		/* a memory file of one page: what step init is at */
+	volatile uint32_t *status;
 	int slots[NUC_SLOTS];	/* what the host steps made */
 	const char **envp;	/* into the plan */
 	char *stack;		/* of the child until it executes init */

@@ -186,8 +186,8 @@ static int build_argv(struct launch *l, const char *const *argv)
 	l->argv = calloc(n + 3, sizeof(*l->argv));
 	if (!l->argv)
 		return -ENOMEM;
-	snprintf(l->numbers, sizeof(l->numbers), "%d %d %u %d", l->report_write, l->prepared->plan_fd,
-		 l->prepared->plan->size, l->caller);
+	snprintf(l->numbers, sizeof(l->numbers), "%d %d %u %d %d", l->report_write, l->prepared->plan_fd,
+		 l->prepared->plan->size, l->caller, l->prepared->status_fd);
 	l->argv[0] = "nucleus-init";
 	l->argv[1] = l->numbers;
 	memcpy(l->argv + 2, argv, n * sizeof(*argv));
@@ -213,6 +213,7 @@ static int start_child(struct launch *l)
 	memcpy(l->ctx.slots, p->slots, sizeof(l->ctx.slots));
 	l->ctx.init_fd = p->init_fd;
 	l->ctx.plan_fd = p->plan_fd;
+	l->ctx.status_fd = p->status_fd;
 	l->ctx.report_fd = l->report_write;
 	l->ctx.caller_fd = l->caller;
 	l->ctx.control_fd = l->control_child;
@@ -297,6 +298,8 @@ static int copy_one(struct launch *l, const struct nuc_step *s, nucleus_error **
 		.uid = plan->host_uid,
 		.gid = plan->host_gid,
 		.what = nuc_plan_data(plan, s->arg[0]),
+		/* Sockets of some daemon in a project are no reason to refuse the project. */
+		.plain_only = true,
 	};
 	_cleanup_close_ int inside = -1, outside = -1;
 	int r;
@@ -307,9 +310,7 @@ static int copy_one(struct launch *l, const struct nuc_step *s, nucleus_error **
 	outside = open_source(nuc_plan_data(plan, bind->src), bind, ret_err);
 	if (outside < 0)
 		return outside;
-	r = nuc_tree_copy(outside, inside, &params, ret_err);
-	if (r == 0 && back)
-		r = nuc_tree_list(inside, &params, &l->carry.base, ret_err);
+	r = nuc_tree_copy(outside, inside, &params, back ? &l->carry.base : NULL, ret_err);
 	if (r < 0)
 		return r;
 	if (back) {
@@ -337,15 +338,21 @@ static int copy_all(struct launch *l, nucleus_error **ret_err)
 
 /* ---- the report --------------------------------------------------------------------------------------- */
 
+/* How far it came: init's page if the child came as far as executing it. */
+static uint32_t step_reached(const struct launch *l)
+{
+	const struct nuc_plan *plan = l->prepared->plan;
+
+	return l->ctx.step + 1 < plan->first[NUC_PROG_INIT] ? l->ctx.step : *l->prepared->status;
+}
+
 /*
- * Reads what init says until the program runs or something failed. End of file cannot be waited for
+ * Reads what init says: once, that the program runs or what failed. End of file cannot be waited for
  * alone: a child that another thread forks meanwhile holds the write end as well.
  */
 static int await_ready(struct launch *l, const char *program, nucleus_error **ret_err)
 {
 	const struct nuc_plan *plan = l->prepared->plan;
-	uint32_t step = 0;
-	bool in_init = false;
 
 	for (;;) {
 		struct pollfd fds[] = { { .fd = l->report_read, .events = POLLIN },
@@ -362,7 +369,7 @@ static int await_ready(struct launch *l, const char *program, nucleus_error **re
 			/* Nothing more to read, and it has ended or nobody can write any more. */
 			if (l->ctx.error)
 				return nuc_step_failed(plan, l->ctx.step, l->ctx.error, program, ret_err);
-			return nuc_step_killed(plan, in_init ? step : l->ctx.step, ret_err);
+			return nuc_step_killed(plan, step_reached(l), ret_err);
 		}
 		n = read(l->report_read, &r, sizeof(r));
 		if (n < 0 && errno == EINTR)
@@ -370,10 +377,6 @@ static int await_ready(struct launch *l, const char *program, nucleus_error **re
 		if (n != sizeof(r))
 			return n < 0 ? -errno : -EPROTO;
 		switch (r.kind) {
-		case NUC_REPORT_STEP:
-			in_init = true;
-			step = r.step;
-			break;
 		case NUC_REPORT_READY:
 			return 0;
 		case NUC_REPORT_FAILED:

@@ -37,6 +37,26 @@ static int sealed_file(const char *name, const void *bytes, size_t len, unsigned
 	return NUC_TAKE_FD(fd);
 }
 
+/* One page that init writes to and the caller reads. */
+static int share_status(struct nuc_prepared *p)
+{
+	void *page;
+
+	p->status_fd = memfd_create("nucleus-status", MFD_CLOEXEC);
+	if (p->status_fd < 0)
+		return -errno;
+	p->status_fd = nuc_fd_above_stdio(p->status_fd);
+	if (p->status_fd < 0)
+		return p->status_fd;
+	if (ftruncate(p->status_fd, 4096) < 0)
+		return -errno;
+	page = mmap(NULL, 4096, PROT_READ, MAP_SHARED, p->status_fd, 0);
+	if (page == MAP_FAILED)
+		return -errno;
+	p->status = page;
+	return 0;
+}
+
 static int host_steps(struct nuc_prepared *p, nucleus_error **ret_err)
 {
 	for (uint32_t i = 0; i < p->plan->n[NUC_PROG_HOST]; i++) {
@@ -84,7 +104,7 @@ int nuc_prepare(struct nuc_plan *plan, struct nuc_prepared **ret, nucleus_error 
 		return nuc_fail(ret_err, -ENOMEM, &where, "out of memory");
 	}
 	p->plan = plan;
-	p->plan_fd = p->init_fd = -1;
+	p->plan_fd = p->init_fd = p->status_fd = -1;
 	for (int i = 0; i < NUC_SLOTS; i++)
 		p->slots[i] = -1;
 	r = list_env(p);
@@ -108,6 +128,8 @@ int nuc_prepare(struct nuc_plan *plan, struct nuc_prepared **ret, nucleus_error 
 	}
 	if (r >= 0)
 		r = p->plan_fd = sealed_file("nucleus-plan", plan, plan->size, 0);
+	if (r >= 0)
+		r = share_status(p);
 	if (r < 0) {
 		nuc_prepared_free(p);
 		return nuc_fail(ret_err, r, &where, "cannot make the memory files of a sandbox: %s",
@@ -128,6 +150,9 @@ void nuc_prepared_free(struct nuc_prepared *p)
 		return;
 	nuc_closep(&p->init_fd);
 	nuc_closep(&p->plan_fd);
+	nuc_closep(&p->status_fd);
+	if (p->status)
+		munmap((void *)p->status, 4096);
 	for (int i = 0; i < NUC_SLOTS; i++)
 		nuc_closep(&p->slots[i]);
 	if (p->stack)

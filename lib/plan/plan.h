@@ -114,8 +114,7 @@ static inline const void *nuc_plan_data(const struct nuc_plan *p, uint32_t at)
 /* ---- what init tells the caller, over a pipe; each record is written whole --------------------- */
 
 enum nuc_report_kind {
-	NUC_REPORT_STEP = 1,	/* init begins step `step` */
-	NUC_REPORT_FAILED,	/* step `step` failed with errno `value` */
+	NUC_REPORT_FAILED = 1,	/* step `step` failed with errno `value` */
 	NUC_REPORT_READY,	/* the program has been executed */
 	NUC_REPORT_EXITED,	/* it exited with `value` */
 	NUC_REPORT_SIGNALLED,	/* signal `value` ended it */
