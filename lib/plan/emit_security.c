@@ -356,12 +356,11 @@ static int emit_seccomp(struct nuc_builder *b)
 		.netlink_route = nuc_policy_int(b->policy, NUC_OPT_NETWORK) == 1,
 	};
 	const char *origin = nuc_policy_origin(b->policy, NUC_OPT_SECCOMP);
-	_cleanup_free_ struct sock_filter *filter = NULL;
+	const struct sock_filter *filter;
 	_cleanup_buf_ struct nuc_buf calls = { 0 };
 	const struct nuc_seccomp_row *row;
 	struct nuc_span span;
 	size_t n;
-	int r;
 
 	if (nuc_policy_int(b->policy, NUC_OPT_SECCOMP) == 1)
 		return nuc_b_missing(b, NUC_MECH_SECCOMP, origin, "it was switched off",
@@ -369,10 +368,7 @@ static int emit_seccomp(struct nuc_builder *b)
 	if (!b->world->facts.seccomp_filter)
 		return nuc_b_missing(b, NUC_MECH_SECCOMP, origin, "this kernel has no seccomp filters",
 				     "use a kernel with CONFIG_SECCOMP_FILTER");
-	r = nuc_seccomp_compile(&params, &filter, &n);
-	if (r < 0)
-		return nuc_b_fail(b, r, "seccomp", origin, NULL, "cannot compile the filter: %s",
-				  strerror(-r));
+	nuc_seccomp_builtin(&params, &filter, &n);
 	for (size_t i = 0; (row = nuc_seccomp_allowed(&params, i)); i++) {
 		nuc_buf_printf(&calls, "%s\t%s", row->name, row->filter);
 		nuc_buf_add(&calls, "", 1);

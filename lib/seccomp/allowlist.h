@@ -19,6 +19,10 @@ struct nuc_seccomp_params {
 int nuc_seccomp_compile(const struct nuc_seccomp_params *params, struct sock_filter **ret,
 			size_t *ret_count);
 
+/* The same program, compiled when the library was built: static, and at no cost. */
+void nuc_seccomp_builtin(const struct nuc_seccomp_params *params, const struct sock_filter **ret,
+			 size_t *ret_count);
+
 /*
  * The rows in use under `params`, for explain: name, the argument filter in words or "", reason.
  * Every name comes once.
