@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+/* A host that exists only in tests, so that plans do not depend on the machine they are made on. */
+#pragma once
+
+#include <sched.h>
+#include <sys/stat.h>
+
+#include "compile.h"
+
+struct fake_file {
+	const char *path;
+	mode_t mode;
+	uid_t uid;
+	const char *link;
+};
+
+static const struct fake_file fake_files[] = {
+	{ "/bin", S_IFLNK, 0, "usr/bin" },
+	{ "/bin/bash", S_IFREG, 0, NULL },
+	{ "/dev/full", S_IFCHR, 0, NULL },
+	{ "/dev/null", S_IFCHR, 0, NULL },
+	{ "/dev/random", S_IFCHR, 0, NULL },
+	{ "/dev/tty", S_IFCHR, 0, NULL },
+	{ "/dev/urandom", S_IFCHR, 0, NULL },
+	{ "/dev/zero", S_IFCHR, 0, NULL },
+	{ "/etc", S_IFDIR, 0, NULL },
+	{ "/etc/alternatives", S_IFDIR, 0, NULL },
+	{ "/etc/ld.so.cache", S_IFREG, 0, NULL },
+	{ "/etc/localtime", S_IFLNK, 0, "/usr/share/zoneinfo/UTC" },
+	{ "/etc/machine-id", S_IFREG, 0, NULL },
+	{ "/etc/resolv.conf", S_IFREG, 0, NULL },
+	{ "/etc/shadow", S_IFREG, 0, NULL },
+	{ "/etc/ssh", S_IFDIR, 0, NULL },
+	{ "/etc/ssl", S_IFDIR, 0, NULL },
+	{ "/etc/ssl/certs", S_IFDIR, 0, NULL },
+	{ "/home/me/agent.sock", S_IFSOCK, 1000, NULL },
+	{ "/home/me/data", S_IFDIR, 1000, NULL },
+	{ "/home/me/file", S_IFREG, 1000, NULL },
+	{ "/home/me/pipe", S_IFIFO, 1000, NULL },
+	{ "/home/me/project", S_IFDIR, 1000, NULL },
+	{ "/lib", S_IFLNK, 0, "usr/lib" },
+	{ "/lib64", S_IFLNK, 0, "usr/lib64" },
+	{ "/mnt", S_IFDIR, 0, NULL },
+	{ "/net/nfs", S_IFDIR, 1000, NULL },
+	{ "/opt/root", S_IFDIR, 0, NULL },
+	{ "/opt/root/bin", S_IFDIR, 0, NULL },
+	{ "/opt/root/etc", S_IFDIR, 0, NULL },
+	{ "/opt/root/etc/profile", S_IFREG, 0, NULL },
+	{ "/opt/root/etc/shadow", S_IFREG, 0, NULL },
+	{ "/opt/root/lib", S_IFLNK, 0, "bin" },
+	{ "/proc/acpi", S_IFDIR, 0, NULL },
+	{ "/proc/irq", S_IFDIR, 0, NULL },
+	{ "/proc/kcore", S_IFREG, 0, NULL },
+	{ "/proc/keys", S_IFREG, 0, NULL },
+	{ "/proc/self/fd", S_IFDIR, 1000, NULL },
+	{ "/proc/sys", S_IFDIR, 0, NULL },
+	{ "/sys/devices/system/cpu", S_IFDIR, 0, NULL },
+	{ "/usr", S_IFDIR, 0, NULL },
+};
+
+static inline int fake_look(struct nuc_world *w, const char *path, bool follow, struct nuc_look *ret)
+{
+	if (!strcmp(path, "/")) {
+		*ret = (struct nuc_look){ .path = "/", .mode = S_IFDIR | 0755, .dev = 1, .ino = 2 };
+		return 0;
+	}
+	for (size_t i = 0; i < NUC_ARRAY_SIZE(fake_files); i++) {
+		const struct fake_file *f = &fake_files[i];
+
+		if (strcmp(path, f->path) != 0)
+			continue;
+		*ret = (struct nuc_look){ .mode = f->mode | 0755, .dev = 1, .ino = 100 + i, .uid = f->uid,
+					  .gid = f->uid };
+		snprintf(ret->path, sizeof(ret->path), "%s", path);
+		if (f->link)
+			snprintf(ret->link, sizeof(ret->link), "%s", f->link);
+		ret->idmap = follow && w->facts.privileged && strncmp(path, "/net/", 5) != 0;
+		return 0;
+	}
+	return -ENOENT;
+}
+
+static inline int fake_list(struct nuc_world *w, const char *path, char ***ret)
+{
+	char **names = calloc(NUC_ARRAY_SIZE(fake_files) + 1, sizeof(*names));
+	size_t n = 0, len = strlen(path);
+
+	(void)w;
+	for (size_t i = 0; names && i < NUC_ARRAY_SIZE(fake_files); i++) {
+		const char *p = fake_files[i].path;
+
+		if (!strncmp(p, path, len) && p[len] == '/' && !strchr(p + len + 1, '/'))
+			names[n++] = strdup(p + len + 1);
+	}
+	*ret = names;
+	return names ? 0 : -ENOMEM;
+}
+
+static inline struct nuc_world fake_world(bool privileged)
+{
+	static const char *const environ_[] = { "TOKEN=secret", "TERM=xterm", NULL };
+	struct nuc_world w = {
+		.facts = { .kernel_major = 6, .kernel_minor = 18, .uid = privileged ? 0 : 1000,
+			   .gid = privileged ? 0 : 1000, .privileged = privileged, .dumpable = true,
+			   .namespaces = CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWNET |
+					 CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWCGROUP | 0x80,
+			   .landlock_abi = 7, .seccomp_filter = true, .last_cap = 40 },
+		.host_id = 1853161472,
+		.environ = environ_,
+		.look = fake_look,
+		.list = fake_list,
+		.idmap_trial_fd = -1,
+	};
+
+	for (size_t i = 0; i < NUC_ARRAY_SIZE(w.hard_limit); i++)
+		w.hard_limit[i] = UINT64_MAX;
+	return w;
+}

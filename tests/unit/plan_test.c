@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: MIT */
+/* compile and verify, on a host that is made up: golden plans, their mutations, and refusals. */
+#include <check.h>
+#include <fcntl.h>
+
+#include "compile.h"
+#include "fake_world.h"
+
+#ifndef GOLDEN_DIR
+#error "GOLDEN_DIR is the directory of the golden plans"
+#endif
+
+static const char *const goldens[] = { "minimal", "strict", "workspace", "volumes", "rootfs", "copies",
+				       "old-kernel" };
+
+static struct nuc_plan *golden_plan(const char *name, bool privileged)
+{
+	_cleanup_free_ char *path = nuc_strf(GOLDEN_DIR "/%s.toml", name);
+	_cleanup_free_ char *short_name = nuc_strf("%s.toml", name);
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct nuc_world w = fake_world(privileged);
+	nucleus_policy *policy = NULL;
+	nucleus_error *err = NULL;
+	struct nuc_plan *plan = NULL;
+
+	if (!strcmp(name, "old-kernel"))
+		w.facts.landlock_abi = 2;
+	ck_assert_int_eq(nucleus_policy_new(&policy), 0);
+	ck_assert_msg(nucleus_policy_load_fd(policy, fd, short_name, &err) == 0, "%s: %s", name,
+		      err ? nucleus_error_message(err) : "");
+	ck_assert_msg(nuc_compile(policy, &w, &plan, &err) == 0, "%s: %s", name,
+		      err ? nucleus_error_message(err) : "");
+	nucleus_policy_free(policy);
+	return plan;
+}
+
+/* A reviewer sees in the diff of these files what a change does to enforcement. */
+START_TEST(golden_plans_are_as_reviewed)
+{
+	const char *name = goldens[_i / 2];
+	bool privileged = _i % 2;
+	_cleanup_free_ char *path = nuc_strf(GOLDEN_DIR "/%s.%s.txt", name, privileged ? "root" : "user");
+	_cleanup_free_ struct nuc_plan *plan = golden_plan(name, privileged);
+	_cleanup_free_ char *text = NULL, *want = NULL;
+	size_t len;
+
+	ck_assert_int_eq(nuc_explain_text(plan, &text), 0);
+	if (getenv("NUCLEUS_WRITE_GOLDEN")) {
+		FILE *f = fopen(path, "we");
+
+		ck_assert_ptr_nonnull(f);
+		ck_assert_int_ge(fputs(text, f), 0);
+		ck_assert_int_eq(fclose(f), 0);
+	}
+	ck_assert_int_eq(nuc_read_file(path, 1 << 20, &want, &len), 0);
+	ck_assert_msg(!strcmp(text, want), "%s differs; write it anew with NUCLEUS_WRITE_GOLDEN=1, and "
+					   "review the difference", path);
+}
+END_TEST
+
+/* The same plan with other steps in one program; counts follow if asked to. */
+static struct nuc_plan *with_steps(const struct nuc_plan *p, int program, const struct nuc_step *steps,
+				   uint32_t n, bool recount)
+{
+	uint32_t total = p->first[NUC_PROG_INIT] + p->n[NUC_PROG_INIT] - p->n[program] + n;
+	uint32_t data = (uint32_t)(p->steps + (total * sizeof(*steps) + 7) / 8 * 8);
+	struct nuc_plan *q = calloc(1, data + p->data_size);
+	struct nuc_step *to;
+
+	ck_assert_ptr_nonnull(q);
+	*q = *p;
+	q->size = data + p->data_size;
+	q->data = data;
+	q->n[program] = n;
+	memset(q->count, 0, sizeof(q->count));
+	to = (struct nuc_step *)((char *)q + q->steps);
+	for (int i = 0, first = 0; i < NUC_PROG__COUNT; i++) {
+		q->first[i] = (uint32_t)first;
+		memcpy(to + first, i == program ? steps : nuc_plan_step(p, p->first[i]),
+		       q->n[i] * sizeof(*steps));
+		first += (int)q->n[i];
+	}
+	for (uint32_t i = 0; i < total; i++)
+		q->count[to[i].op]++;
+	if (!recount)
+		memcpy(q->count, p->count, sizeof(q->count));
+	memcpy((char *)q + data, (const char *)p + p->data, p->data_size);
+	return q;
+}
+
+static void must_be_refused(const struct nuc_plan *p, int program, const struct nuc_step *steps,
+			    uint32_t n, bool recount, const char *what, uint32_t at)
+{
+	_cleanup_free_ struct nuc_plan *q = with_steps(p, program, steps, n, recount);
+	_cleanup_free_ char *words = NULL;
+
+	if (nuc_verify(q, q->size, NULL) == 0) {
+		nuc_explain_step(p, p->first[program] + at, &words);
+		ck_abort_msg("verify accepts a plan with a step %s: %s", what, words ? words : "?");
+	}
+}
+
+static bool is_free(const struct nuc_step *s)
+{
+	switch (s->op) {
+	case NUC_OP_IDMAP:
+	case NUC_OP_COPY:
+	case NUC_OP_MKDIR:
+	case NUC_OP_SYMLINK:
+	case NUC_OP_FILE:
+	case NUC_OP_BIND:
+	case NUC_OP_MOUNT:
+	case NUC_OP_SEND_DIR:
+	case NUC_OP_WAIT_PARENT:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Sets of which one can be missing and the rest is still sound: only the counts tell. */
+static bool is_set(const struct nuc_step *s)
+{
+	return s->op == NUC_OP_MASK || s->op == NUC_OP_READONLY || s->op == NUC_OP_LANDLOCK_PATH ||
+	       s->op == NUC_OP_LANDLOCK_PORT || s->op == NUC_OP_RLIMIT;
+}
+
+START_TEST(every_mutation_of_a_security_step_is_refused)
+{
+	_cleanup_free_ struct nuc_plan *p = golden_plan(goldens[_i / 2], _i % 2);
+	unsigned int mutations = 0;
+
+	ck_assert_int_eq(nuc_verify(p, p->size, NULL), 0);
+	for (int program = 0; program < NUC_PROG__COUNT; program++) {
+		uint32_t n = p->n[program];
+		const struct nuc_step *was = nuc_plan_step(p, p->first[program]);
+		struct nuc_step *s = calloc(n + 1, sizeof(*s));
+
+		ck_assert_ptr_nonnull(s);
+		for (uint32_t i = 0; i < n; i++) {
+			if (is_free(&was[i]))
+				continue;
+			/* removed */
+			memcpy(s, was, i * sizeof(*s));
+			memcpy(s + i, was + i + 1, (n - i - 1) * sizeof(*s));
+			must_be_refused(p, program, s, n - 1, false, "removed", i);
+			if (!is_set(&was[i]))
+				must_be_refused(p, program, s, n - 1, true, "removed and recounted", i);
+			/* duplicated */
+			memcpy(s, was, (i + 1) * sizeof(*s));
+			memcpy(s + i + 1, was + i, (n - i) * sizeof(*s));
+			must_be_refused(p, program, s, n + 1, false, "duplicated", i);
+			must_be_refused(p, program, s, n + 1, true, "duplicated and recounted", i);
+			mutations += 3;
+		}
+		for (uint32_t i = 0; i + 1 < n; i++) {
+			if (is_free(&was[i]) && is_free(&was[i + 1]))
+				continue;
+			/* swapped */
+			memcpy(s, was, n * sizeof(*s));
+			s[i] = was[i + 1];
+			s[i + 1] = was[i];
+			must_be_refused(p, program, s, n, true, "swapped with the next", i);
+			mutations++;
+		}
+		free(s);
+	}
+	ck_assert_uint_gt(mutations, 150);
+}
+END_TEST
+
+/* Plans cross a process boundary: whatever the bytes are, verify reads nothing outside of them. */
+START_TEST(verify_survives_flipped_bytes)
+{
+	_cleanup_free_ struct nuc_plan *p = golden_plan("volumes", true);
+	size_t size = p->size;
+	unsigned int refused = 0;
+
+	for (size_t i = 0; i < size; i++) {
+		for (int bit = 0; bit < 8; bit += 7) {
+			/* A copy of its own, so that a sanitizer sees the smallest step over the end. */
+			char *q = malloc(size);
+
+			ck_assert_ptr_nonnull(q);
+			memcpy(q, p, size);
+			q[i] = (char)(q[i] ^ (1 << bit));
+			refused += nuc_verify(q, size, NULL) < 0;
+			free(q);
+		}
+	}
+	ck_assert_uint_gt(refused, 1000);
+	for (size_t cut = 0; cut < size; cut += 61)
+		ck_assert_int_eq(nuc_verify(p, cut, NULL), -EBADMSG);
+}
+END_TEST
+
+START_TEST(equal_enforcement_has_equal_hashes_whatever_the_origin)
+{
+	struct nuc_world w = fake_world(true);
+	_cleanup_free_ char *json[3] = { NULL, NULL, NULL };
+
+	for (int i = 0; i < 3; i++) {
+		_cleanup_free_ struct nuc_plan *plan = NULL;
+		nucleus_policy *policy;
+
+		ck_assert_int_eq(nucleus_policy_new(&policy), 0);
+		nucleus_policy_set_origin(policy, i == 1 ? "--workspace" : "a.toml:1:1");
+		ck_assert_int_eq(nucleus_policy_set(policy, "workspace.path", "/home/me/project", NULL), 0);
+		if (i == 2)
+			ck_assert_int_eq(nucleus_policy_set(policy, "workspace.mode", "bind-ro", NULL), 0);
+		ck_assert_int_eq(nuc_compile(policy, &w, &plan, NULL), 0);
+		ck_assert_int_eq(nuc_explain_json(plan, &json[i]), 0);
+		nucleus_policy_free(policy);
+	}
+	ck_assert_str_eq(json[0], json[1]);
+	ck_assert_str_ne(json[0], json[2]);
+	for (int i = 1; i < 3; i++)
+		free(json[i]);
+}
+END_TEST
+
+static const struct {
+	const char *key, *value;	/* beside mode strict-agent */
+	const char *key2, *value2;
+	int code;
+	const char *words; /* that stand in the message */
+} refusals[] = {
+	{ "workspace.path", "/home/me/none", NULL, NULL, -ENOENT, "/home/me/none does not exist" },
+	{ "workspace.path", "/home/me/file", NULL, NULL, -ENOTDIR, "is not a directory" },
+	{ "workspace.path", "/home/me/pipe", NULL, NULL, -ENOTDIR, "is not a directory" },
+	{ "workspace.path", "/", NULL, NULL, -EINVAL, "root directory" },
+	{ "context.path", "/proc/self/fd", NULL, NULL, -EINVAL, "/proc" },
+	{ "workspace.mode", "bind-ro", NULL, NULL, -EINVAL, "no workspace" },
+	{ "workspace.exec", "true", NULL, NULL, -EINVAL, "no workspace" },
+	{ "context.mode", "copy", NULL, NULL, -EINVAL, "no context" },
+	{ "network.mode", "host", "network.allow-host", "true", -EPERM, "refuses the host's network" },
+	{ "network.allow-host", "true", NULL, NULL, -EINVAL, "not the host's" },
+	{ "volumes", "/home/me/data:/proc/self", NULL, NULL, -EINVAL, "/proc" },
+	{ "volumes", "/home/me/data:/dev/x", NULL, NULL, -EINVAL, "/dev" },
+	{ "volumes", "/home/me/data:/usr", NULL, NULL, -EINVAL, "mounted on /usr already" },
+	{ "volumes", "/home/me/data:/home", NULL, NULL, -EINVAL, "would hide /home/agent" },
+	{ "volumes", "/home/me/data:/bin/x", NULL, NULL, -ELOOP, "symbolic link /bin" },
+	{ "volumes", "/home/me/data:/etc/passwd/x", NULL, NULL, -ENOTDIR, "file /etc/passwd" },
+	{ "volumes", "/home/me/pipe:/pipe", NULL, NULL, -EINVAL, "device or a pipe" },
+	{ "volumes", "/net/nfs:/nfs", NULL, NULL, -ENOTSUP, "idmapped" },
+	{ "tmpfs", "/tmp", NULL, NULL, -EINVAL, "mounted on /tmp already" },
+	{ "security.seccomp", "off", NULL, NULL, -ENOTSUP, "seccomp" },
+	{ "security.landlock", "off", NULL, NULL, -ENOTSUP, "Landlock" },
+	{ "mode", "production", NULL, NULL, -ENOTSUP, "memory limit" },
+};
+
+START_TEST(what_cannot_be_is_refused_by_name)
+{
+	struct nuc_world w = fake_world(true);
+	nucleus_policy *policy;
+	nucleus_error *err = NULL;
+	struct nuc_plan *plan = NULL;
+	int r;
+
+	ck_assert_int_eq(nucleus_policy_new(&policy), 0);
+	if (strcmp(refusals[_i].key, "mode") != 0)
+		ck_assert_int_eq(nucleus_policy_set(policy, "mode", "strict-agent", NULL), 0);
+	ck_assert_int_eq(nucleus_policy_set(policy, refusals[_i].key, refusals[_i].value, NULL), 0);
+	if (refusals[_i].key2)
+		ck_assert_int_eq(nucleus_policy_set(policy, refusals[_i].key2, refusals[_i].value2, NULL),
+				 0);
+	r = nuc_compile(policy, &w, &plan, &err);
+	ck_assert_msg(r == refusals[_i].code, "%s = %s: %d %s", refusals[_i].key, refusals[_i].value, r,
+		      err ? nucleus_error_message(err) : "");
+	ck_assert_msg(strstr(nucleus_error_message(err), refusals[_i].words) != NULL, "message: %s",
+		      nucleus_error_message(err));
+	ck_assert_ptr_null(plan);
+	nucleus_error_free(err);
+	nucleus_policy_free(policy);
+}
+END_TEST
+
+START_TEST(agent_mode_records_what_strict_agent_refuses)
+{
+	static const struct {
+		const char *name, *words;
+	} cases[] = { { "landlock", "Landlock" }, { "seccomp", "seccomp" }, { "time", "time namespace" } };
+	struct nuc_world w = fake_world(false);
+	nucleus_policy *policy;
+	nucleus_error *err = NULL;
+	struct nuc_plan *plan = NULL;
+
+	if (_i == 0)
+		w.facts.landlock_abi = 0;
+	if (_i == 1)
+		w.facts.seccomp_filter = false;
+	if (_i == 2)
+		w.facts.namespaces &= ~0x80ull;
+	ck_assert_int_eq(nucleus_policy_new(&policy), 0);
+	ck_assert_int_eq(nuc_compile(policy, &w, &plan, &err), 0);
+	ck_assert_ptr_nonnull(strstr((const char *)nuc_plan_data(plan, plan->warnings.at),
+				     cases[_i].words));
+	free(plan);
+	plan = NULL;
+	ck_assert_int_eq(nucleus_policy_set(policy, "mode", "strict-agent", NULL), 0);
+	ck_assert_int_eq(nuc_compile(policy, &w, &plan, &err), -ENOTSUP);
+	ck_assert_ptr_nonnull(strstr(nucleus_error_message(err), cases[_i].words));
+	ck_assert_ptr_nonnull(nucleus_error_hint(err));
+	nucleus_error_free(err);
+	nucleus_policy_free(policy);
+}
+END_TEST
+
+START_TEST(secrets_of_the_host_are_not_shown)
+{
+	_cleanup_free_ struct nuc_plan *p = golden_plan("rootfs", true);
+	_cleanup_free_ struct nuc_plan *q = golden_plan("strict", true);
+	_cleanup_free_ char *a = NULL, *b = NULL;
+
+	ck_assert_int_eq(nuc_explain_json(p, &a), 0);
+	ck_assert_int_eq(nuc_explain_json(q, &b), 0);
+	ck_assert_ptr_nonnull(strstr(a, "/opt/root/etc/profile"));
+	ck_assert_ptr_null(strstr(a, "shadow"));
+	ck_assert_ptr_null(strstr(b, "shadow"));
+	ck_assert_ptr_null(strstr(b, "machine-id"));
+	ck_assert_ptr_null(strstr(b, "/etc/ssh"));
+	/* Values of the environment are no part of what is shown or hashed. */
+	ck_assert_ptr_nonnull(strstr(b, "TOKEN"));
+	ck_assert_ptr_null(strstr(b, "secret"));
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("plan");
+	TCase *t = tcase_create("plan");
+	SRunner *r;
+	int failed;
+
+	tcase_set_timeout(t, 120);
+	tcase_add_loop_test(t, golden_plans_are_as_reviewed, 0, 2 * NUC_ARRAY_SIZE(goldens));
+	tcase_add_loop_test(t, every_mutation_of_a_security_step_is_refused, 0,
+			    2 * NUC_ARRAY_SIZE(goldens));
+	tcase_add_test(t, verify_survives_flipped_bytes);
+	tcase_add_test(t, equal_enforcement_has_equal_hashes_whatever_the_origin);
+	tcase_add_loop_test(t, what_cannot_be_is_refused_by_name, 0, NUC_ARRAY_SIZE(refusals));
+	tcase_add_loop_test(t, agent_mode_records_what_strict_agent_refuses, 0, 3);
+	tcase_add_test(t, secrets_of_the_host_are_not_shown);
+	suite_add_tcase(s, t);
+	r = srunner_create(s);
+	srunner_run_all(r, CK_NORMAL);
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed ? 1 : 0;
+}
