@@ -35,7 +35,7 @@ int nuc_doc_append(struct nuc_doc *parent, struct nuc_doc *child)
 	/* There is room for a power of two, so that a power of two is when to make more. */
 	if ((parent->n & (parent->n - 1)) == 0) {
 		size_t size = parent->n ? parent->n * 2 : 1;
-		struct nuc_doc **items = reallocarray(parent->items, size, sizeof(*items));
+		struct nuc_doc **items = reallocarray(parent->items, size, sizeof(struct nuc_doc *));
 
 		if (!items)
 			return -ENOMEM;
@@ -70,8 +70,8 @@ void nuc_doc_skip(struct nuc_doc_cursor *c, size_t n)
 	}
 }
 
-int nuc_doc_fail(const struct nuc_doc_cursor *c, struct nuc_doc_pos pos, const char *hint,
-		 const char *fmt, ...)
+void nuc_doc_report(const struct nuc_doc_cursor *c, struct nuc_doc_pos pos, const char *hint,
+		    const char *fmt, ...)
 {
 	_cleanup_free_ char *origin = nuc_strf("%s:%u:%u", c->name, pos.line, pos.col);
 	_cleanup_free_ char *message = NULL;
@@ -84,16 +84,15 @@ int nuc_doc_fail(const struct nuc_doc_cursor *c, struct nuc_doc_pos pos, const c
 	va_end(ap);
 	if (n < 0)
 		message = NULL;
-	if (!origin || !message)
-		return nuc_doc_no_memory(c);
-	return nuc_fail(c->ret_err, -EINVAL, &where, "%s", message);
+	nuc_fail(c->ret_err, -EINVAL, &where, "%s",
+		 message ? message : "no memory to say what is wrong");
 }
 
-int nuc_doc_no_memory(const struct nuc_doc_cursor *c)
+void nuc_doc_report_no_memory(const struct nuc_doc_cursor *c)
 {
 	const struct nuc_where where = { "policy", c->layer, c->name, NULL };
 
-	return nuc_fail(c->ret_err, -ENOMEM, &where, "out of memory");
+	nuc_fail(c->ret_err, -ENOMEM, &where, "out of memory");
 }
 
 const char *nuc_doc_found(const struct nuc_doc_cursor *c, char buf[NUC_DOC_FOUND_SIZE])
@@ -142,7 +141,9 @@ const char *nuc_doc_shown(const char *s, size_t len, char buf[NUC_DOC_SHOWN_SIZE
 		}
 		buf[n++] = '?';
 	}
-	strcpy(buf + n, clip ? "..." : "");
+	buf[n] = '\0';
+	if (clip)
+		memcpy(buf + n, "...", sizeof("..."));
 	return buf;
 }
 

@@ -25,11 +25,16 @@ static inline int nuc_doc_peek(const struct nuc_doc_cursor *c, size_t ahead)
 /* Moves over n bytes that are there. */
 void nuc_doc_skip(struct nuc_doc_cursor *c, size_t n);
 
-/* -EINVAL, with an error whose origin is `pos` in the document of `c`. */
-int nuc_doc_fail(const struct nuc_doc_cursor *c, struct nuc_doc_pos pos, const char *hint,
-		 const char *fmt, ...) NUC_PRINTF(4, 5);
+/*
+ * -EINVAL, with an error whose origin is `pos` in the document of `c`. A macro, so that compilers and
+ * analysers see that what follows is reached with a negative number.
+ */
+#define nuc_doc_fail(c, pos, hint, ...) (nuc_doc_report(c, pos, hint, __VA_ARGS__), -EINVAL)
+void nuc_doc_report(const struct nuc_doc_cursor *c, struct nuc_doc_pos pos, const char *hint,
+		    const char *fmt, ...) NUC_PRINTF(4, 5);
 /* -ENOMEM, with an error. */
-int nuc_doc_no_memory(const struct nuc_doc_cursor *c);
+#define nuc_doc_no_memory(c) (nuc_doc_report_no_memory(c), -ENOMEM)
+void nuc_doc_report_no_memory(const struct nuc_doc_cursor *c);
 
 /* What stands at the cursor, fit for a message: "'x'", "U+0007", "the end of the line". */
 #define NUC_DOC_FOUND_SIZE 24
