@@ -258,8 +258,13 @@ static void check_files(struct report *r)
 	/* The kernel can (Linux 5.12), this file system cannot: each bind is asked for itself. */
 	if (r->trial[NUC_TRIAL_IDMAP] == EINVAL)
 		add(r, "idmapped-mounts", required(NUC_MECH_IDMAP), DEGRADED,
-		    strdup("the file system of / does not take them"),
-		    "keep workspaces on ext4, xfs or btrfs, or use --workspace-mode copy-in-out");
+		    strdup(r->around.user_namespace
+				   ? "file systems of the host do not take them from a user namespace"
+				   : "the file system of / does not take them"),
+		    r->around.user_namespace
+			    ? "use --workspace-mode copy-in-out"
+			    : "keep workspaces on ext4, xfs or btrfs, or use --workspace-mode "
+			      "copy-in-out");
 	else
 		add_trial(
 			r, "idmapped-mounts", required(NUC_MECH_IDMAP), NUC_TRIAL_IDMAP,
