@@ -259,7 +259,7 @@ static void check_files(struct report *r)
 	if (r->trial[NUC_TRIAL_IDMAP] == EINVAL)
 		add(r, "idmapped-mounts", required(NUC_MECH_IDMAP), DEGRADED,
 		    strdup(r->around.user_namespace
-				   ? "file systems of the host do not take them from a user namespace"
+				   ? "the host's file systems take none from a user namespace"
 				   : "the file system of / does not take them"),
 		    r->around.user_namespace
 			    ? "use --workspace-mode copy-in-out"
