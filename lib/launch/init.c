@@ -382,13 +382,14 @@ __attribute__((noreturn, used)) static void init_main(long argc, char **argv)
 		report_step(NUC_REPORT_FAILED, fork_at, (int32_t)-signals);
 		quit(127);
 	}
-	report_step(NUC_REPORT_READY, 0, 0);
 	nuc_sys(__NR_munmap, progress, 4096);
 	/*
 	 * From here on the caller's pidfd is watched. The parent-death signal would follow the calling
-	 * thread, which may end long before its process does (prctl(2), PR_SET_PDEATHSIG).
+	 * thread, which may end long before its process does (prctl(2), PR_SET_PDEATHSIG): as soon as
+	 * it has read the report.
 	 */
 	nuc_sys(__NR_prctl, PR_SET_PDEATHSIG, 0, 0, 0, 0);
+	report_step(NUC_REPORT_READY, 0, 0);
 	live(program, signals, started);
 	__builtin_unreachable();
 }
