@@ -365,6 +365,9 @@ static int await_ready(struct launch *l, const char *program, nucleus_error **re
 				continue;
 			return -errno;
 		}
+		/* It may have written and ended after the one was looked at and before the other was. */
+		if (!(fds[0].revents & POLLIN) && fds[1].revents && poll(fds, 1, 0) < 0)
+			continue;
 		if (!(fds[0].revents & POLLIN)) {
 			/* Nothing more to read, and it has ended or nobody can write any more. */
 			if (l->ctx.error)
