@@ -58,8 +58,8 @@ static const struct nuc_rule allowed[] = {
 	ALLOW("signalfd4", "postgres latches; script"),
 
 	/* ---- files ------------------------------------------------------------------------------- */
-	ALLOW("openat", "every program"),
-	ALLOW("creat", "tar -cf"),
+	CHECK("openat", "no file is made setuid or setgid", openat, "every program"),
+	CHECK("creat", "mode without setuid and setgid", mode_arg1, "tar -cf"),
 	ALLOW("stat", "make and other programs linked before glibc 2.33"),
 	ALLOW("lstat", "make -L, node and python3 builds linked before glibc 2.33"),
 	ALLOW("fstat", "node, patch"),
@@ -84,9 +84,9 @@ static const struct nuc_rule allowed[] = {
 	ALLOW("linkat", "ln, cp -l, tar"),
 	ALLOW("symlink", "git, python3 venv, npm"),
 	ALLOW("symlinkat", "ln -s, tar, cp -a"),
-	ALLOW("chmod", "git, ld, python3, initdb"),
-	ALLOW("fchmod", "tar, strip, cp -p, node"),
-	ALLOW("fchmodat", "chmod, install -m"),
+	CHECK("chmod", "mode without setuid and setgid", mode_arg1, "git, ld, python3, initdb"),
+	CHECK("fchmod", "mode without setuid and setgid", mode_arg1, "tar, strip, cp -p, node"),
+	CHECK("fchmodat", "mode without setuid and setgid", mode_arg2, "chmod, install -m"),
 	ALLOW("fchown", "tar and install by user 0 of the sandbox; sqlite3"),
 	ALLOW("fchownat", "chown, chgrp, install -o"),
 	ALLOW("utimensat", "touch, cp -p, tar, git, make -t"),

@@ -3,6 +3,7 @@
 #include <asm/ioctls.h>
 #include <asm/prctl.h>
 #include <asm/termbits.h>
+#include <fcntl.h>
 #include <linux/fs.h>
 #include <linux/futex.h>
 #include <linux/ipc.h>
@@ -102,6 +103,18 @@ CLAUSES(arch_prctl, ONE(IS(0, ARCH_SET_FS)));
 	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER |             \
 	 CLONE_NEWPID | CLONE_NEWNET)
 CLAUSES(clone, ONE(CMP(0, CLONE_NAMESPACES, 0)));
+
+/*
+ * Modes without S_ISUID and S_ISGID. In the sandbox such a file gives nothing, but in a writable
+ * workspace it belongs to the caller: on the host, whoever can reach it would run the workload's
+ * program as the caller, which may be root. open() takes a mode only if it creates; O_TMPFILE has a
+ * bit of its own beside O_DIRECTORY. mkdir() drops both bits of itself; mknod() is not on the list.
+ */
+#define SETID 06000U
+#define CREATES (O_CREAT | (O_TMPFILE & ~O_DIRECTORY))
+CLAUSES(openat, ONE(CMP(2, CREATES, 0)), ONE(CMP(3, SETID, 0)));
+CLAUSES(mode_arg1, ONE(CMP(1, SETID, 0)));
+CLAUSES(mode_arg2, ONE(CMP(2, SETID, 0)));
 
 /* prlimit64(pid_t pid, ...): getrlimit() and setrlimit() of the caller itself, which say 0. */
 CLAUSES(prlimit64, ONE(IS(0, 0)));
