@@ -9,7 +9,7 @@
 #include <sys/syscall.h>
 #include <sys/utsname.h>
 
-#include "host_internal.h"
+#include "facts_internal.h"
 
 #define LANDLOCK_VERSION 1u /* LANDLOCK_CREATE_RULESET_VERSION */
 

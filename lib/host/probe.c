@@ -22,7 +22,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#include "host_internal.h"
+#include "facts_internal.h"
 #include "raw.h"
 
 #ifndef CLONE_CLEAR_SIGHAND

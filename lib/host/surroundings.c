@@ -4,7 +4,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-#include "host_internal.h"
+#include "facts_internal.h"
 
 #define MAX_TEXT (1 << 20)
 

@@ -3,7 +3,7 @@
 #include <sys/syscall.h>
 #include <sys/utsname.h>
 
-#include "host_internal.h"
+#include "facts_internal.h"
 
 /* ---- pure ----------------------------------------------------------------------------------- */
 
