@@ -108,6 +108,8 @@ static inline struct nuc_shown nuc_show(const char *text)
 {
 	struct nuc_shown shown;
 
+	if (!nuc_utf8_valid(text, strlen(text)))
+		text = "(not UTF-8)";
 	nuc_doc_shown(text, strlen(text), shown.s);
 	return shown;
 }

@@ -80,6 +80,8 @@ static void check_round_trip(const nucleus_policy *p)
 	static const char *const formats[] = { "toml", "json" };
 	_cleanup_free_ char *shown = dump(p, "text");
 
+	for (const char *c = shown; *c; c++)
+		must(*c == '\n' || ((unsigned char)*c >= 0x20 && *c != 0x7f));
 	for (size_t i = 0; i < NUC_ARRAY_SIZE(formats); i++) {
 		_cleanup_free_ char *first = dump(p, formats[i]), *second = NULL;
 		_cleanup_policy_ nucleus_policy *copy = NULL;

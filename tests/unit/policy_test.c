@@ -120,6 +120,7 @@ static const struct {
 	{ "network.connect-ports", "0", -ERANGE,
 	  "network.connect-ports: 0 is not between 1 and 65535" },
 	{ "no-such", "1", -ENOENT, "there is no option no-such" },
+	{ "\xff", "1", -ENOENT, "there is no option (not UTF-8)" },
 };
 
 START_TEST(a_refused_value_changes_nothing)
