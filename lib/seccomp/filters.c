@@ -197,6 +197,12 @@ CLAUSES(sockopt_netlink, OPT(SOL_NETLINK, NETLINK_EXT_ACK),
  */
 CLAUSES(personality, ONE(IS(0, 0xffffffffU)), ONE(IS(0, PER_LINUX)));
 
+/*
+ * seteuid() as setresuid(-1, euid, -1), setegid() alike. A sandbox has one id and no capability: the
+ * kernel would agree to that id only, where the call changes nothing.
+ */
+CLAUSES(seteuid, TWO(IS(0, -1), IS(2, -1)));
+
 /* sync_file_range(.., unsigned int flags): with SYNC_FILE_RANGE_WRITE alone it promises nothing. */
 CLAUSES(sync_file_range, ONE(IS(3, SYNC_FILE_RANGE_WRITE)));
 
