@@ -35,8 +35,9 @@ int nuc_doc_append(struct nuc_doc *parent, struct nuc_doc *child)
 	/* There is room for a power of two, so that a power of two is when to make more. */
 	if ((parent->n & (parent->n - 1)) == 0) {
 		size_t size = parent->n ? parent->n * 2 : 1;
-		struct nuc_doc **items = reallocarray(parent->items, size, sizeof(struct nuc_doc *));
+		struct nuc_doc **items;
 
+		items = reallocarray(parent->items, size, sizeof(struct nuc_doc *));
 		if (!items)
 			return -ENOMEM;
 		parent->items = items;
@@ -111,7 +112,8 @@ const char *nuc_doc_found(const struct nuc_doc_cursor *c, char buf[NUC_DOC_FOUND
 	/* Control characters would garble a terminal, and curly quotes look like straight ones. */
 	ch = *s;
 	if (*s >= 0xf0)
-		ch = (*s & 0x07u) << 18 | (s[1] & 0x3fu) << 12 | (s[2] & 0x3fu) << 6 | (s[3] & 0x3fu);
+		ch = (*s & 0x07u) << 18 | (s[1] & 0x3fu) << 12 | (s[2] & 0x3fu) << 6 |
+		     (s[3] & 0x3fu);
 	else if (*s >= 0xe0)
 		ch = (*s & 0x0fu) << 12 | (s[1] & 0x3fu) << 6 | (s[2] & 0x3fu);
 	else if (*s >= 0xc0)
@@ -187,7 +189,7 @@ int nuc_doc_begin(struct nuc_doc_cursor *c, const char *text, size_t len)
 	return 0;
 }
 
-/* ---- files ------------------------------------------------------------------------------------ */
+/* ---- files ----------------------------------------------------------------------------------- */
 
 static int file_failed(const char *name, int code, const char *what, nucleus_error **ret_err)
 {

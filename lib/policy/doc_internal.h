@@ -26,8 +26,8 @@ static inline int nuc_doc_peek(const struct nuc_doc_cursor *c, size_t ahead)
 void nuc_doc_skip(struct nuc_doc_cursor *c, size_t n);
 
 /*
- * -EINVAL, with an error whose origin is `pos` in the document of `c`. A macro, so that compilers and
- * analysers see that what follows is reached with a negative number.
+ * -EINVAL, with an error whose origin is `pos` in the document of `c`. A macro, so that compilers
+ * and analysers see that what follows is reached with a negative number.
  */
 #define nuc_doc_fail(c, pos, hint, ...) (nuc_doc_report(c, pos, hint, __VA_ARGS__), -EINVAL)
 void nuc_doc_report(const struct nuc_doc_cursor *c, struct nuc_doc_pos pos, const char *hint,

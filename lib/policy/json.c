@@ -128,7 +128,8 @@ static int syntax_error(const struct nuc_doc_cursor *start, json_error_t *error)
 		return nuc_doc_fail(&c, c.pos, "write the key without \\u0000",
 				    "a key cannot hold a NUL");
 	case json_error_numeric_overflow:
-		return nuc_doc_fail(&c, c.pos, "integers are of 64 bits, reals are IEEE 754 doubles",
+		return nuc_doc_fail(&c, c.pos,
+				    "integers are of 64 bits, reals are IEEE 754 doubles",
 				    "the number is out of range");
 	case json_error_end_of_input_expected:
 		return nuc_doc_fail(&c, c.pos, "a file holds one object and nothing behind it",
@@ -136,7 +137,8 @@ static int syntax_error(const struct nuc_doc_cursor *start, json_error_t *error)
 				    nuc_doc_found(&c, found));
 	case json_error_premature_end_of_input:
 		nuc_doc_skip(&c, (size_t)(c.end - c.s));
-		return nuc_doc_fail(&c, c.pos, "close every string, '{' and '['; is the file whole?",
+		return nuc_doc_fail(&c, c.pos,
+				    "close every string, '{' and '['; is the file whole?",
 				    "not JSON: found the end of the file too early");
 	default:
 		/* What jansson found near is raw text of the document; say it our way. */
@@ -144,13 +146,14 @@ static int syntax_error(const struct nuc_doc_cursor *start, json_error_t *error)
 		if (near)
 			*near = '\0';
 		return nuc_doc_fail(&c, c.pos,
-				    "JSON has no comments and no comma before '}' or ']'; strings and "
-				    "keys stand in double quotes",
-				    "not JSON: %s, found %s", error->text, nuc_doc_found(&c, found));
+				    "JSON has no comments and no comma before '}' or ']'; "
+				    "strings and keys stand in double quotes",
+				    "not JSON: %s, found %s", error->text,
+				    nuc_doc_found(&c, found));
 	}
 }
 
-/* ---- from jansson's values to ours ------------------------------------------------------------- */
+/* ---- from jansson's values to ours ----------------------------------------------------------- */
 
 static int convert(struct nuc_doc_cursor *c, json_t *j, struct nuc_doc **ret);
 

@@ -27,7 +27,7 @@ static const char *shown(const char *key, char buf[NUC_DOC_SHOWN_SIZE])
 	return nuc_doc_shown(key, strlen(key), buf);
 }
 
-/* ---- the index ---------------------------------------------------------------------------------- */
+/* ---- the index ------------------------------------------------------------------------------- */
 
 static uint64_t hash_key(const struct toml *t, const struct toml_node *table, const char *key)
 {
@@ -130,7 +130,7 @@ int toml_node_new(struct toml *t, enum nuc_doc_type type, enum toml_origin origi
 	return 0;
 }
 
-/* ---- keys --------------------------------------------------------------------------------------- */
+/* ---- keys ------------------------------------------------------------------------------------ */
 
 static bool is_bare(int ch)
 {
@@ -223,9 +223,9 @@ static int taken(struct toml *t, const struct toml_key *key, size_t i, const str
 }
 
 /*
- * The table that a dotted key puts its value into: dotted keys may add only to what dotted keys have
- * made. (The specification can be read as allowing more for a table that a header below it made;
- * parsers differ.)
+ * The table that a dotted key puts its value into: dotted keys may add only to what dotted keys
+ * have made. (The specification can be read as allowing more for a table that a header below it
+ * made; parsers differ.)
  */
 static int dotted_table(struct toml *t, const struct toml_key *key, struct toml_node *table,
 			struct toml_node **ret)
@@ -281,7 +281,7 @@ int toml_key_value(struct toml *t, struct toml_node *table)
 	return attach(t, table, last, node);
 }
 
-/* ---- headers ------------------------------------------------------------------------------------ */
+/* ---- headers --------------------------------------------------------------------------------- */
 
 /* The table before the last part of a header's key; tables that are not there yet are made. */
 static int header_parent(struct toml *t, const struct toml_key *key, struct toml_node *root,
@@ -397,7 +397,7 @@ static int header(struct toml *t, struct toml_node *root, struct toml_node **ret
 		       plain_header(t, &key, pos, parent, ret);
 }
 
-/* ---- the document ------------------------------------------------------------------------------- */
+/* ---- the document ---------------------------------------------------------------------------- */
 
 void toml_skip_space(struct toml *t)
 {
@@ -454,11 +454,11 @@ static int check_controls(struct nuc_doc_cursor c)
 			continue;
 		if (ch != '\r')
 			return nuc_doc_fail(&c, c.pos,
-					    "remove it, or write it as \\uXXXX between double quotes",
+					    "remove it, or write it as \\uXXXX in double quotes",
 					    "control character U+%04X is not allowed", ch);
 		if (nuc_doc_peek(&c, 1) != '\n')
 			return nuc_doc_fail(&c, c.pos, "end lines by LF, or by CR and LF",
-					    "a carriage return (U+000D) stands without a line feed");
+					    "a carriage return (U+000D) without a line feed");
 	}
 	return 0;
 }

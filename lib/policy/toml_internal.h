@@ -7,7 +7,7 @@
 /* How a table or an array came to be, which decides what may still be added to it, and by what. */
 enum toml_origin {
 	TOML_VALUE,	/* written out: { } or [ ] or a scalar. Closed */
-	TOML_IMPLICIT,	/* a table on the way to a [header]; a header of its own may still define it */
+	TOML_IMPLICIT,	/* a table on the way to a [header]; its own header may still come */
 	TOML_HEADER,	/* a table that a [header] or [[header]] defined, or the document */
 	TOML_DOTTED,	/* a table that a dotted key made; more dotted keys may add to it */
 	TOML_TABLES,	/* the array that [[headers]] append to */

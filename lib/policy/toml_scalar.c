@@ -6,7 +6,7 @@
 
 #include "toml_internal.h"
 
-/* ---- strings ------------------------------------------------------------------------------------ */
+/* ---- strings --------------------------------------------------------------------------------- */
 
 char *toml_take_scratch(struct toml *t)
 {
@@ -58,13 +58,13 @@ static int unicode_escape(struct toml *t, unsigned digits)
 
 		if (digit < 0)
 			return nuc_doc_fail(&t->c, pos, "write \\u00E9 or \\U000000E9",
-					    "%u hexadecimal digits were expected after \\%c", digits,
-					    digits == 4 ? 'u' : 'U');
+					    "%u hexadecimal digits were expected after \\%c",
+					    digits, digits == 4 ? 'u' : 'U');
 		ch = ch << 4 | (uint32_t)digit;
 	}
 	if (ch > 0x10ffff || (ch >= 0xd800 && ch <= 0xdfff))
 		return nuc_doc_fail(&t->c, pos,
-				    "characters above U+FFFF are written \\UXXXXXXXX, not as a pair",
+				    "above U+FFFF it is \\UXXXXXXXX, not a pair of \\uXXXX",
 				    "U+%04X is not a character", ch);
 	put_utf8(&t->scratch, ch);
 	nuc_doc_skip(&t->c, 2 + digits);
@@ -175,7 +175,8 @@ static int multi_line(struct toml *t, char quote)
 					    "the string was not closed before the end of the file");
 		/* Some parsers keep this CR and some drop it: the specification leaves it open. */
 		if (ch == '\r')
-			return nuc_doc_fail(&t->c, t->c.pos, "save the file with LF as its line end",
+			return nuc_doc_fail(&t->c, t->c.pos,
+					    "save the file with LF as its line end",
 					    "a multi-line string holds a line that ends in CR LF");
 		if (ch == '\n') {
 			take_plain(t, 1);
@@ -214,7 +215,7 @@ int toml_string(struct toml *t, bool multi_line_allowed)
 	return t->scratch.failed ? nuc_doc_no_memory(&t->c) : 0;
 }
 
-/* ---- dates -------------------------------------------------------------------------------------- */
+/* ---- dates ----------------------------------------------------------------------------------- */
 
 static bool is_digit(int ch)
 {
@@ -324,7 +325,7 @@ static bool looks_like_date(const char *s, const char *end)
 	return p > s && p < end && (*p == '-' || *p == ':');
 }
 
-/* ---- numbers ------------------------------------------------------------------------------------ */
+/* ---- numbers --------------------------------------------------------------------------------- */
 
 static int bad_number(struct toml *t)
 {
@@ -443,7 +444,7 @@ static int number(struct toml *t, const char *s, const char *end, struct toml_no
 	return to_int(first, end, base, minus, &node->doc.i) ? 0 : too_large(t);
 }
 
-/* ---- words -------------------------------------------------------------------------------------- */
+/* ---- words ----------------------------------------------------------------------------------- */
 
 static size_t word_length(const struct toml *t)
 {

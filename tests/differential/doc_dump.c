@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * doc-dump toml|json: reads documents from standard input and answers each with a line: its content
- * as typed JSON, or "!" and the error. A document is preceded by its length, 4 bytes, least significant first. One
- * process for thousands of documents: starting one each would be most of the test's time.
+ * as typed JSON, or "!" and the error. A document is preceded by its length, 4 bytes, least
+ * significant first. One process for thousands of documents: starting one each would be most of the
+ * test's time.
  */
 #include <jansson.h>
 

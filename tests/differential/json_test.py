@@ -20,8 +20,8 @@ STRICTER = [
     "nested deeper than 32 levels",
 ]
 
-TEXTS = ["", "a", "b", "key", "é", "\U0001F600", "\u2028", "a\"b", "back\\slash", "/", "\n\t\r\b\f", "\x7f",
-         "\x1f", "{[,:]}", "null", "x" * 50]
+TEXTS = ["", "a", "b", "key", "é", "\U0001F600", "\u2028", "a\"b", "back\\slash", "/", "\n\t\r\b\f",
+         "\x7f", "\x1f", "{[,:]}", "null", "x" * 50]
 
 
 def space(rng):
@@ -74,11 +74,12 @@ def table(rng, depth=0):
     return "{" + (",".join(items) or space(rng)) + "}"
 
 
-PIECES = [b"{", b"}", b"[", b"]", b",", b":", b'"', b"\\", b"\\u", b"\\ud83d", b"\\u0000", b"'", b"/", b"//",
-          b"#", b" ", b"\t", b"\n", b"\r", b"\x0b", b"\x0c", b"\x00", b"\x1f", b"\x7f", b"\xa0", b"\xc2\xa0",
-          b"\xff", b"\xed\xa0\x80", b"\xef\xbb\xbf", b"-", b"+", b".", b"e", b"E", b"0", b"1", b"9",
-          b"9223372036854775808", b"1e999", b"0x1", b"NaN", b"Infinity", b"-Infinity", b"true", b"null",
-          b"nul", b"True", b'"a"', b'"a":1,', b',"a":1', b"{}", b"[]"]
+PIECES = [b"{", b"}", b"[", b"]", b",", b":", b'"', b"\\", b"\\u", b"\\ud83d", b"\\u0000", b"'",
+          b"/", b"//", b"#", b" ", b"\t", b"\n", b"\r", b"\x0b", b"\x0c", b"\x00", b"\x1f",
+          b"\x7f", b"\xa0", b"\xc2\xa0", b"\xff", b"\xed\xa0\x80", b"\xef\xbb\xbf", b"-", b"+",
+          b".", b"e", b"E", b"0", b"1", b"9", b"9223372036854775808", b"1e999", b"0x1", b"NaN",
+          b"Infinity", b"-Infinity", b"true", b"null", b"nul", b"True", b'"a"', b'"a":1,',
+          b',"a":1', b"{}", b"[]"]
 
 
 def mutate(rng, text):
@@ -90,7 +91,8 @@ def mutate(rng, text):
 
 
 def hostile(rng):
-    alphabet = rng.choice([b"0123456789", b"01+-.eE", b'"\\u0dD8a', b"{}[]:,1", b' \t\n\r\0\x0b"1', b"truefalsn"])
+    alphabet = rng.choice([b"0123456789", b"01+-.eE", b'"\\u0dD8a', b"{}[]:,1",
+                           b' \t\n\r\0\x0b"1', b"truefalsn"])
     body = bytes(rng.choice(alphabet) for _ in range(rng.randrange(1, 6)))
     form = rng.randrange(4)
     if form == 0:

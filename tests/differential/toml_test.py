@@ -34,8 +34,9 @@ STRICTER = [
 
 # ---- valid documents -----------------------------------------------------------------------------
 
-WORDS = ["a", "b", "name", "key-1", "_x", "42", "true", "é", "a b", "", "x.y", "tab\t", "q\"q", "it's",
-         "back\\slash", "new\nline", "\x07bell", "\U0001F600", "\u2028", "inf", "1979-05-27", "#"]
+WORDS = ["a", "b", "name", "key-1", "_x", "42", "true", "é", "a b", "", "x.y", "tab\t", "q\"q",
+         "it's", "back\\slash", "new\nline", "\x07bell", "\U0001F600", "\u2028", "inf",
+         "1979-05-27", "#"]
 TEXTS = WORDS + ["x" * 70, "two\nlines\n", "\n\n", '"""', "'''", '""', "''", "\r\n", "\x00", "\x7f",
                  "ends in \\", " \t ", "[table]", "a = 1", "\ud7ff\ue000\U0010ffff"]
 
@@ -123,7 +124,7 @@ class Maker:
     def real(self):
         whole = str(self.rng.getrandbits(self.pick(1, 10, 60)))
         part = "".join(self.pick(*"0123456789") for _ in range(self.rng.randint(1, 20)))
-        exp = self.pick("e", "E") + self.pick("", "+", "-") + self.pick("0", "1", "07", "1_2", "200")
+        exp = self.pick("e", "E") + self.pick("", "+", "-") + self.pick("0", "07", "1_2", "200")
         form = self.pick(0, 1, 2)
         return (self.pick("", "+", "-") + self.underscores(whole)
                 + ("." + self.underscores(part) if form != 1 else "") + (exp if form != 0 else ""))
@@ -184,7 +185,8 @@ class Maker:
         keys = [[w] for w in plain]
         for i in range(self.rng.randrange(3)):
             for w in self.rng.sample(WORDS, self.rng.randrange(1, 4)):
-                keys.append(["d%d" % i, w] if self.rng.random() < 0.6 else ["d%d" % i, "e" + w, "f"])
+                rest = [w] if self.rng.random() < 0.6 else ["e" + w, "f"]
+                keys.append(["d%d" % i] + rest)
         self.rng.shuffle(keys)
         for words in keys:
             out += (self.space() + self.key(words) + self.space() + "=" + self.space()
@@ -207,7 +209,7 @@ class Maker:
                 out += self.header([name]) + self.body()
                 out += self.header([name, "sub", self.rng.choice(WORDS)]) + self.body()
             elif form == 1:
-                # A table below first; its parent gets a header of its own, and no dotted keys to it.
+                # A table below comes first; then its parent gets a header of its own.
                 out += self.header([name, "sub"]) + self.body() + self.header([name]) + self.body()
             else:
                 for _ in range(self.rng.randrange(1, 4)):
@@ -220,7 +222,7 @@ class Maker:
         return out.encode()
 
 
-# ---- documents that need not be valid --------------------------------------------------------------
+# ---- documents that need not be valid ------------------------------------------------------------
 
 def soup(rng):
     """Headers and keys of very few names: nearly every document redefines something."""
@@ -247,8 +249,9 @@ def soup(rng):
 
 
 PIECES = [b"=", b".", b",", b"[", b"]", b"[[", b"]]", b"{", b"}", b"#", b"\n", b"\r\n", b"\r", b" ",
-          b"\t", b'"', b"'", b'"""', b"'''", b"\\", b"\\u", b"\\U0000", b"_", b"+", b"-", b":", b"e",
-          b"0x", b"0o", b"0b", b"0", b"1", b"9", b"9223372036854775808", b"inf", b"nan", b"true",
+          b"\t", b'"', b"'", b'"""', b"'''", b"\\", b"\\u", b"\\U0000", b"_", b"+", b"-", b":",
+          b"e", b"0x", b"0o", b"0b", b"0", b"1", b"9", b"9223372036854775808", b"inf", b"nan",
+          b"true",
           b"1979-05-27", b"07:32:00", b"T", b"Z", b"\x00", b"\x7f", b"\x1f", b"\xff", b"\xc3",
           b"\xed\xa0\x80", b"\xef\xbb\xbf", b"\xc2\x85", b"\xe2\x80\xa8", b"a = 1\n", b"[a]\n",
           b"a", b"b", b"a.b"]
@@ -279,8 +282,8 @@ def hostile(rng):
     """A value of random pieces, where numbers, dates and strings go wrong in small ways."""
     if rng.random() < 0.3:
         return b"".join(rng.choice(PIECES) for _ in range(rng.randrange(1, 12)))
-    alphabet = rng.choice([b"0123456789_", b"01_+-.eE", b"0xob17_fF", b"0123-:TZ. +", b"\"'\\nu0a \n",
-                           b"[]{},= a1\n", b"'\n\r a", b'"\\ \n\t\r'])
+    alphabet = rng.choice([b"0123456789_", b"01_+-.eE", b"0xob17_fF", b"0123-:TZ. +",
+                           b"\"'\\nu0a \n", b"[]{},= a1\n", b"'\n\r a", b'"\\ \n\t\r'])
     body = bytes(rng.choice(alphabet) for _ in range(rng.randrange(1, 10)))
     form = rng.randrange(5)
     if form == 0:

@@ -84,13 +84,14 @@ static inline void doc_fuzz(const uint8_t *data, size_t size, const char *const 
 	int r = parse(text.s, size, "f", &doc, &e);
 
 	if (r < 0) {
+		const char *message = e ? nucleus_error_message(e) : "";
 		unsigned line = 0, col = 0;
 
 		doc_must(r == -EINVAL && !doc && e && nucleus_error_code(e) == r);
 		doc_must(sscanf(nucleus_error_origin(e), "f:%u:%u", &line, &col) == 2);
 		doc_must(line >= 1 && col >= 1 && nucleus_error_hint(e));
-		doc_must(nuc_utf8_valid(nucleus_error_message(e), strlen(nucleus_error_message(e))));
-		for (const char *s = nucleus_error_message(e); *s; s++)
+		doc_must(nuc_utf8_valid(message, strlen(message)));
+		for (const char *s = message; *s; s++)
 			doc_must((unsigned char)*s >= 0x20 && *s != 0x7f);
 		return;
 	}

