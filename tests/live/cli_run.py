@@ -200,6 +200,24 @@ class Passing(Case):
         self.assertEqual((self.dir / "in").read_text(), "given\nmore\n")
         self.assertEqual((self.dir / "out").read_text(), "made\n")
 
+    def test_workspace_that_cannot_be_carried_back(self):
+        workspace = self.dir / "workspace"
+        workspace.mkdir()
+        r, w = os.pipe()
+        p = self.start("--status-fd", str(w), "-w", str(workspace), "--workspace-mode",
+                       "copy-in-out", "sh", "-c",
+                       "trap 'echo made > out; exit 0' TERM; echo ready; "
+                       "while :; do sleep 0.05; done", pass_fds=[w], stderr=subprocess.DEVNULL)
+        os.close(w)
+        workspace.rmdir()
+        p.send_signal(signal.SIGTERM)
+        self.assertEqual(p.wait(PATIENCE), 125)
+        with os.fdopen(r) as f:
+            record = json.loads(f.read())
+        self.assertEqual((record["outcome"], record["exit_status"]), ("failed", 125))
+        self.assertTrue(record["error"]["message"])
+        self.assertIsInstance(record["wall_time_us"], int)
+
     def test_document(self):
         document = self.dir / "p.toml"
         document.write_text('[env]\nA = "1"\n')
