@@ -88,15 +88,17 @@ static int fail_no_memory(const struct nuc_source *src)
 
 /* What a variable holds may be a secret: of a map no message shows more than names. */
 static int fail_conflict(const struct nuc_source *src, enum nuc_option_id id,
-			 const struct nuc_item *other)
+			 const struct nuc_item *other, const char *text)
 {
 	const struct nuc_option *o = &nuc_options[id];
-	bool secret = o->type == NUC_TYPE_MAP;
-	struct nuc_shown shown = nuc_show(other->text);
 
+	if (o->type == NUC_TYPE_MAP)
+		return nuc_source_fail(src, -EEXIST, "remove one of the two",
+				       "%s is set to two values, by %s and by %s", o->key,
+				       other->origin, src->origin);
 	return nuc_source_fail(src, -EEXIST, "remove one of the two",
-			       "%s is already set%s%s by %s, and differently by %s", o->key,
-			       secret ? "" : " to ", secret ? "" : shown.s, other->origin,
+			       "%s is set to %s by %s, and to %s by %s", o->key,
+			       nuc_show(other->text).s, other->origin, nuc_show(text).s,
 			       src->origin);
 }
 
@@ -145,8 +147,8 @@ static int place(nucleus_policy *p, const struct nuc_source *src, enum nuc_optio
 			return fail_no_memory(src);
 		return nuc_source_fail(
 			src, -EEXIST, "remove one of the two",
-			is_mount(id) ? "%s: %s is already the target of %s, and again of %s"
-				     : "%s: %s is already set by %s, and differently by %s",
+			is_mount(id) ? "%s: two mounts at %s, by %s and by %s"
+				     : "%s: %s is set to two values, by %s and by %s",
 			nuc_options[id].key, nuc_show(name).s, rival->origin, src->origin);
 	}
 	if (v->n >= MAX_ITEMS)
@@ -170,7 +172,7 @@ int nuc_policy_put(nucleus_policy *p, const struct nuc_source *src, enum nuc_opt
 		return 0;
 	for (size_t i = 0; i < v->n; i++)
 		if (strcmp(v->items[i].origin, ORIGIN_API) || strcmp(src->origin, ORIGIN_API))
-			return fail_conflict(src, id, &v->items[i]);
+			return fail_conflict(src, id, &v->items[i], canonical);
 	old = *v;
 	*v = (struct nuc_value){ 0 };
 	r = place(p, src, id, canonical);
