@@ -145,7 +145,7 @@ static int set_config_fd(struct cli_args *args, const char *value)
 {
 	const char *colon = strchrnul(value, ':');
 
-	if (*colon && strcmp(colon, ":json") && strcmp(colon, ":toml"))
+	if (*colon && strcmp(colon, ":json") != 0 && strcmp(colon, ":toml") != 0)
 		return cli_fail(-EINVAL, "N, N:toml or N:json", "--config-fd: unknown form: %s",
 				value);
 	args->config_fd_json = !strcmp(colon, ":json");
@@ -168,19 +168,20 @@ static int set_require_plan(struct cli_args *args, const char *value)
 
 static int set_format(struct cli_args *args, const char *format)
 {
-	if (args->format && strcmp(args->format, format))
+	if (args->format && strcmp(args->format, format) != 0)
 		return cli_fail(-EINVAL, "give one of them", "--%s and --%s exclude each other",
 				args->format, format);
 	args->format = format;
 	return 0;
 }
 
+/* `value` is "" for a flag that takes none. */
 static int set_cli_flag(struct parser *p, enum cli_flag_id id, const char *value)
 {
 	struct cli_args *args = p->args;
 	int fd, r;
 
-	if (value && p->seen & (1u << id))
+	if (*cli_flags[id].metavar && p->seen & (1u << id))
 		return cli_fail(-EINVAL, "give it once", "%s is given twice", cli_flags[id].flag);
 	p->seen |= 1u << id;
 
@@ -252,7 +253,7 @@ static int take_value(struct parser *p, const char *flag, const char *metavar, c
 static int parse_flag(struct parser *p, const char *flag, const char *attached)
 {
 	struct cli_args *args = p->args;
-	const char *value = NULL;
+	const char *value = "";
 	ssize_t option;
 	int id, r;
 

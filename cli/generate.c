@@ -147,7 +147,7 @@ int cli_generate_man(char **words)
 	const char *group = "", *g;
 	bool keys;
 
-	if (!words[0] || (strcmp(words[0], "keys") && strcmp(words[0], "flags")))
+	if (!words[0] || (strcmp(words[0], "keys") != 0 && strcmp(words[0], "flags") != 0))
 		return cli_fail(-EINVAL, NULL, "keys or flags?");
 	keys = !strcmp(words[0], "keys");
 	if (!keys)

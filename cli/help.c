@@ -98,8 +98,8 @@ static void put_overview(void)
 	     "Commands:");
 	for (size_t i = 0; i < cli_n_commands; i++)
 		put_command_line(&cli_commands[i]);
-	puts("\nOf `nucleus run`; `nucleus help COMMAND` tells of the others. Each option of a group\n"
-	     "is also a key of policy documents: see nucleus-policy(5).");
+	puts("\nOf `nucleus run`; `nucleus help COMMAND` tells of the others. Each option of a\n"
+	     "group is also a key of policy documents: see nucleus-policy(5).");
 	put_flags(&cli_commands[0]);
 	puts("\nExit status: the program's own; 124 timeout, 125 nucleus could not do it, 126 not\n"
 	     "executable, 127 not found, 128+N ended by signal N.");

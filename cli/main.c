@@ -47,6 +47,7 @@ int cli_version(const struct cli_args *args)
 {
 	_cleanup_free_ char *text = NULL;
 
+	(void)args;
 	if (asprintf(&text, "nucleus %s", nucleus_version()) < 0) {
 		text = NULL;
 		return cli_fail(-ENOMEM, NULL, "out of memory");
@@ -69,6 +70,7 @@ int cli_command_match(const struct cli_command *command, char **words)
 
 static const char *command_candidate(size_t i, const void *arg)
 {
+	(void)arg;
 	return i < cli_n_commands ? cli_commands[i].name : NULL;
 }
 

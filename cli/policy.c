@@ -8,6 +8,7 @@ int cli_policy_schema(const struct cli_args *args)
 	_cleanup_string_ char *text = NULL;
 	int r;
 
+	(void)args;
 	r = nucleus_policy_schema(&text);
 	if (r < 0)
 		return cli_fail_library(r, NULL);

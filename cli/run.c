@@ -88,7 +88,7 @@ static int finish(nucleus_process *process)
 
 	r = nucleus_process_wait(process, -1, &outcome, &code, &error);
 	if (r < 0) {
-		/* It ran, but its workspace could not be carried back: neither its end nor refused. */
+		/* It ran, but its workspace could not be carried back: not refused, nor well. */
 		if (!error)
 			return cli_fail_library(r, NULL);
 		cli_print_error(error);
