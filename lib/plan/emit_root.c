@@ -68,7 +68,10 @@ static void free_names(char ***names)
 	free(*names);
 }
 
-/* Shows `src` of the host at `dst`, as what it is there: link, file or directory. */
+/*
+ * Shows `src` of the host at `dst`, as what it is there: link, file or directory. In a root file system
+ * that a user gave (NUC_STEP_USER) others may be renaming meanwhile: it must be where it was listed.
+ */
 static int show(struct nuc_builder *b, const char *src, const char *dst, uint16_t flags)
 {
 	_cleanup_free_ struct nuc_look *l = malloc(sizeof(*l));
@@ -81,6 +84,9 @@ static int show(struct nuc_builder *b, const char *src, const char *dst, uint16_
 		return 0;
 	if (r < 0)
 		return nuc_b_fail(b, r, "mount", NULL, NULL, "cannot look at %s: %s", src, strerror(-r));
+	if ((flags & NUC_STEP_USER) && strcmp(l->path, src) != 0)
+		return nuc_b_fail(b, -ESTALE, "mount", NULL, "start again when nobody changes it",
+				  "%s was moved while it was looked at", src);
 	if (S_ISLNK(l->mode)) {
 		nuc_b_symlink(b, l->link, dst);
 		return 0;
@@ -168,7 +174,7 @@ static int use_rootfs(struct nuc_builder *b, bool copied)
 		if (matches(names[i], ours, NUC_ARRAY_SIZE(ours)))
 			continue;
 		if (!copied) {
-			r = show(b, src, dst, NUC_STEP_EXEC);
+			r = show(b, src, dst, NUC_STEP_EXEC | NUC_STEP_USER);
 			if (r < 0)
 				return r;
 		}
@@ -187,7 +193,7 @@ static int use_rootfs(struct nuc_builder *b, bool copied)
 			return -ENOMEM;
 		if (matches(etc[i], never_etc, NUC_ARRAY_SIZE(never_etc)))
 			continue;
-		r = show(b, src, dst, 0);
+		r = show(b, src, dst, NUC_STEP_USER);
 		if (r < 0)
 			return r;
 	}
