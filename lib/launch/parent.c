@@ -431,9 +431,10 @@ int nuc_launch(struct nuc_prepared *p, const int stdio[3], const char *const *ar
 			nucleus_error_free(err);
 		return r;
 	}
-	/* A child that still waits for copies is told that there will be none. */
-	nuc_closep(&l.control);
-	l.control = -1;
+	/* A child that still waits for copies is told that there will be none: it has a copy of our
+	 * end, so that closing that would tell it nothing. */
+	if (l.control >= 0)
+		shutdown(l.control, SHUT_RDWR);
 	r = await_ready(&l, argv[0], ret_err);
 	if (r < 0)
 		return r;
