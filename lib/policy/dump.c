@@ -47,7 +47,7 @@ static json_t *map_tree(const struct nuc_value *v)
 
 	for (size_t i = 0; i < v->n; i++) {
 		const char *text = v->items[i].text, *equals = strchr(text, '=');
-		_cleanup_free_ char *name = strndup(text, (size_t)(equals - text));
+		_cleanup_free_ char *name = nuc_doc_copy(text, (size_t)(equals - text));
 
 		if (!name || json_object_set_new(map, name, json_string(equals + 1)) < 0) {
 			json_decref(map);
@@ -86,7 +86,7 @@ static json_t *policy_tree(const nucleus_policy *p)
 		if (!p->values[id].n)
 			continue;
 		if (len) {
-			_cleanup_free_ char *name = strndup(o->key, len);
+			_cleanup_free_ char *name = nuc_doc_copy(o->key, len);
 
 			if (!name)
 				return NULL;

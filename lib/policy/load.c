@@ -142,6 +142,7 @@ static int read_map(struct loader *l, const struct nuc_doc *d, enum nuc_option_i
 
 static const char *key_at(size_t i, void *arg)
 {
+	(void)arg;
 	return i < NUC_OPT__COUNT ? nuc_options[i].key : NULL;
 }
 
@@ -182,7 +183,7 @@ static size_t first_with(const char *key, size_t len)
 {
 	size_t id = 0;
 
-	while (strncmp(nuc_options[id].key, key, len))
+	while (strncmp(nuc_options[id].key, key, len) != 0)
 		id++;
 	return id;
 }
@@ -275,7 +276,7 @@ static int directory_of(const char *path, char **ret)
 	_cleanup_free_ char *cwd = NULL, *dir = NULL;
 	const char *slash = strrchr(path, '/');
 
-	dir = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
+	dir = slash ? nuc_doc_copy(path, (size_t)(slash - path) + 1) : nuc_doc_copy(".", 1);
 	if (!dir)
 		return -ENOMEM;
 	if (*dir != '/') {

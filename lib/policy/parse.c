@@ -28,7 +28,7 @@ static int parse_number(const char *s, const struct unit *units, size_t n, int64
 		if (__builtin_mul_overflow(v, 10, &v) || __builtin_add_overflow(v, *s - '0', &v))
 			return -ERANGE;
 	for (size_t i = 0; i < n; i++) {
-		if (strcmp(s, units[i].suffix))
+		if (strcmp(s, units[i].suffix) != 0)
 			continue;
 		if (__builtin_mul_overflow(v, units[i].factor, &v))
 			return -ERANGE;

@@ -20,7 +20,8 @@ static void value_clear(struct nuc_value *v)
 
 static int value_append(struct nuc_value *v, const char *text, const char *origin)
 {
-	_cleanup_free_ char *t = strdup(text), *o = strdup(origin);
+	_cleanup_free_ char *t = nuc_doc_copy(text, strlen(text));
+	_cleanup_free_ char *o = nuc_doc_copy(origin, strlen(origin));
 	struct nuc_item *items;
 
 	if (!t || !o)
@@ -96,10 +97,9 @@ static int fail_conflict(const struct nuc_source *src, enum nuc_option_id id,
 		return nuc_source_fail(src, -EEXIST, "remove one of the two",
 				       "%s is set to two values, by %s and by %s", o->key,
 				       other->origin, src->origin);
-	return nuc_source_fail(src, -EEXIST, "remove one of the two",
-			       "%s is set to %s by %s, and to %s by %s", o->key,
-			       nuc_show(other->text).s, other->origin, nuc_show(text).s,
-			       src->origin);
+	return nuc_source_fail(
+		src, -EEXIST, "remove one of the two", "%s is set to %s by %s, and to %s by %s",
+		o->key, nuc_show(other->text).s, other->origin, nuc_show(text).s, src->origin);
 }
 
 static bool is_mount(enum nuc_option_id id)
@@ -142,7 +142,7 @@ static int place(nucleus_policy *p, const struct nuc_source *src, enum nuc_optio
 		return 0;
 	if (rival) {
 		nuc_value_identity(id, canonical, &identity, &len);
-		name = strndup(identity, len);
+		name = nuc_doc_copy(identity, len);
 		if (!name)
 			return fail_no_memory(src);
 		return nuc_source_fail(
@@ -171,7 +171,8 @@ int nuc_policy_put(nucleus_policy *p, const struct nuc_source *src, enum nuc_opt
 	if (v->n == 1 && !strcmp(v->items[0].text, canonical))
 		return 0;
 	for (size_t i = 0; i < v->n; i++)
-		if (strcmp(v->items[i].origin, ORIGIN_API) || strcmp(src->origin, ORIGIN_API))
+		if (strcmp(v->items[i].origin, ORIGIN_API) != 0 ||
+		    strcmp(src->origin, ORIGIN_API) != 0)
 			return fail_conflict(src, id, &v->items[i], canonical);
 	old = *v;
 	*v = (struct nuc_value){ 0 };
@@ -201,6 +202,7 @@ int nuc_policy_append(nucleus_policy *p, const struct nuc_source *src, enum nuc_
 
 static const char *key_at(size_t i, void *arg)
 {
+	(void)arg;
 	return i < NUC_OPT__COUNT ? nuc_options[i].key : NULL;
 }
 

@@ -67,7 +67,7 @@ int nuc_parse_tmpfs(const char *item, char **ret_dst, int64_t *ret_size);
 /* "1000", "agent" or "agent:1000"; a missing half is 1000 or agent, and for root 0. */
 int nuc_parse_user(const char *s, char ret_name[33], uint32_t *ret_id);
 
-/* ---- modes ------------------------------------------------------------------------------------ */
+/* ---- modes --------------------------------------------------------------------------------- */
 
 enum nuc_mechanism {
 	NUC_MECH_NS_USER,
@@ -83,7 +83,7 @@ enum nuc_mechanism {
 	NUC_MECH_SECCOMP,
 	NUC_MECH_LANDLOCK,	/* production: ABI 3 or newer */
 	NUC_MECH_IDMAP,		/* idmapped binds, so that files belong to the caller; root only */
-	NUC_MECH_MEMFD_NOEXEC,	/* vm.memfd_noexec=2 in the pid namespace; the filter is the fallback */
+	NUC_MECH_MEMFD_NOEXEC,	/* vm.memfd_noexec=2 inside; the system call filter is the fallback */
 	NUC_MECH_MOUNT_AUDIT,
 	NUC_MECH_HIDEPID,
 	NUC_MECH_ROOTFS,	/* a rootfs of one's own (production: attested) */

@@ -106,7 +106,7 @@ struct nuc_shown {
 
 static inline struct nuc_shown nuc_show(const char *text)
 {
-	struct nuc_shown shown;
+	struct nuc_shown shown = { "" };
 
 	if (!nuc_utf8_valid(text, strlen(text)))
 		text = "(not UTF-8)";

@@ -100,7 +100,7 @@ static json_t *table_schema(void)
 static json_t *properties_of(json_t *root, const struct nuc_option *o)
 {
 	size_t len = nuc_option_table_len(o);
-	_cleanup_free_ char *name = strndup(o->key, len);
+	_cleanup_free_ char *name = nuc_doc_copy(o->key, len);
 	json_t *properties = json_object_get(root, "properties"), *table;
 
 	if (!name || !len)

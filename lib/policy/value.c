@@ -35,7 +35,7 @@ static int take(const struct nuc_source *src, char *text, char **ret)
 static int read_bool(const struct nuc_source *src, const struct nuc_option *o, const char *text,
 		     char **ret)
 {
-	if (strcmp(text, "true") && strcmp(text, "false"))
+	if (strcmp(text, "true") != 0 && strcmp(text, "false") != 0)
 		return nuc_source_fail(src, -EINVAL, NULL, "%s: true or false is wanted, not '%s'",
 				       o->key, nuc_show(text).s);
 	return take(src, strdup(text), ret);
