@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a start costs: from the call to the end of a static `true`, seen by the caller. Contenders take
+ * turns (A B C A B C ...), so that whatever else the machine does hits all of them; figures are medians,
+ * and ratios to plain vfork and exec of the same program in the same rounds, with a bootstrap interval.
+ *
+ * bench-launch CLI TRUE ROUNDS [GIB]: GIB is touched first, and stays resident in the caller.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "allowlist.h"
+
+enum { PLAIN, CALL, CLI, BWRAP, CONTENDERS };
+static const char *const names[] = { "vfork and exec, no sandbox", "nucleus_sandbox_spawn()",
+				     "nucleus run", "bwrap, seccomp, equal root" };
+
+static char true_path[4096], volume[4200];
+static nucleus_sandbox *sandbox;
+static char *cli_argv[32], *bwrap_argv[128];
+
+static void stop(const char *what)
+{
+	fprintf(stderr, "bench-launch: %s: %s\n", what, strerror(errno));
+	exit(1);
+}
+
+static double now_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
+}
+
+static void run_program(char *const *argv)
+{
+	int status;
+	pid_t pid = vfork();
+
+	if (pid < 0)
+		stop("vfork");
+	if (pid == 0) {
+		execv(argv[0], argv);
+		_exit(127);
+	}
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			stop("waitpid");
+	if (status != 0) {
+		fprintf(stderr, "bench-launch: %s ended with status 0x%x\n", argv[0], status);
+		exit(1);
+	}
+}
+
+static void run_call(void)
+{
+	static const char *const argv[] = { "/bench/true", NULL };
+	nucleus_process *p;
+	nucleus_error *e = NULL;
+	int outcome, code;
+
+	if (nucleus_sandbox_spawn(sandbox, argv, &p, &e) < 0) {
+		fprintf(stderr, "bench-launch: %s\n", nucleus_error_message(e));
+		exit(1);
+	}
+	if (nucleus_process_wait(p, -1, &outcome, &code, NULL) < 0 ||
+	    outcome != NUCLEUS_OUTCOME_EXITED || code != 0) {
+		fprintf(stderr, "bench-launch: the sandbox ended otherwise than it should\n");
+		exit(1);
+	}
+	nucleus_process_close(p);
+}
+
+static void run(int contender)
+{
+	char *plain[] = { true_path, NULL };
+
+	switch (contender) {
+	case PLAIN:
+		run_program(plain);
+		break;
+	case CALL:
+		run_call();
+		break;
+	case CLI:
+		run_program(cli_argv);
+		break;
+	default:
+		run_program(bwrap_argv);
+		break;
+	}
+}
+
+/* ---- contenders, made equal -------------------------------------------------------------------------- */
+
+static void make_sandbox(void)
+{
+	nucleus_policy *policy;
+	nucleus_error *e = NULL;
+
+	if (nucleus_policy_new(&policy) < 0 || nucleus_sandbox_new(&sandbox) < 0)
+		stop("policy");
+	if (nucleus_policy_set(policy, "mode", "strict-agent", &e) < 0 ||
+	    nucleus_policy_add(policy, "volumes", volume, &e) < 0 ||
+	    nucleus_sandbox_apply_policy(sandbox, policy, &e) < 0) {
+		fprintf(stderr, "bench-launch: %s\n", nucleus_error_message(e));
+		exit(1);
+	}
+	nucleus_policy_free(policy);
+}
+
+static size_t n_bwrap;
+
+static void bwrap_arg(const char *a)
+{
+	bwrap_argv[n_bwrap++] = strdup(a);
+}
+
+static void bwrap_pair(const char *option, const char *a, const char *b)
+{
+	bwrap_arg(option);
+	bwrap_arg(a);
+	if (b)
+		bwrap_arg(b);
+}
+
+/* The same filter as ours, as a file that bwrap reads at each start. */
+static int seccomp_file(void)
+{
+	const struct nuc_seccomp_params params = { .network = true };
+	const struct sock_filter *filter;
+	size_t n;
+	int fd = memfd_create("seccomp", 0);
+
+	nuc_seccomp_builtin(&params, &filter, &n);
+	if (fd < 0 || write(fd, filter, n * sizeof(*filter)) != (ssize_t)(n * sizeof(*filter)))
+		stop("memfd");
+	return fd;
+}
+
+/* As much of our root as bwrap can say: the same mounts, no masks, no Landlock, no audit, no rlimits. */
+static void make_bwrap(int filter)
+{
+	static const char *const dirs[] = { "/usr",		"/etc/alternatives", "/etc/ld.so.cache",
+					    "/etc/ld.so.conf",	"/etc/ld.so.conf.d", "/etc/services",
+					    "/etc/protocols",	"/etc/ssl/certs",    "/etc/mime.types",
+					    "/etc/passwd",	"/etc/group",	     "/etc/hosts",
+					    "/etc/nsswitch.conf", "/sys/devices/system/cpu" };
+	static const char *const links[][2] = { { "usr/bin", "/bin" }, { "usr/sbin", "/sbin" },
+						{ "usr/lib", "/lib" }, { "usr/lib64", "/lib64" } };
+	char fd[16];
+
+	bwrap_arg("/usr/bin/bwrap");
+	bwrap_arg("--unshare-all");
+	bwrap_arg("--new-session");
+	bwrap_arg("--die-with-parent");
+	bwrap_arg("--clearenv");
+	bwrap_pair("--uid", "1000", NULL);
+	bwrap_pair("--gid", "1000", NULL);
+	bwrap_pair("--hostname", "sandbox", NULL);
+	bwrap_pair("--cap-drop", "ALL", NULL);
+	for (size_t i = 0; i < NUC_ARRAY_SIZE(dirs); i++)
+		if (access(dirs[i], F_OK) == 0)
+			bwrap_pair("--ro-bind", dirs[i], dirs[i]);
+	for (size_t i = 0; i < NUC_ARRAY_SIZE(links); i++)
+		bwrap_pair("--symlink", links[i][0], links[i][1]);
+	bwrap_pair("--proc", "/proc", NULL);
+	bwrap_pair("--dev", "/dev", NULL);
+	bwrap_pair("--tmpfs", "/dev/shm", NULL);
+	bwrap_pair("--tmpfs", "/tmp", NULL);
+	bwrap_pair("--tmpfs", "/home/agent", NULL);
+	*strrchr(true_path, '/') = '\0';
+	bwrap_pair("--ro-bind", true_path, "/bench");
+	true_path[strlen(true_path)] = '/';
+	snprintf(fd, sizeof(fd), "%d", filter);
+	bwrap_pair("--seccomp", fd, NULL);
+	bwrap_arg("/bench/true");
+}
+
+/* ---- figures ------------------------------------------------------------------------------------------ */
+
+static int by_value(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static double quantile(const double *values, size_t n, double q)
+{
+	double *sorted = malloc(n * sizeof(*sorted)), v;
+
+	if (!sorted)
+		stop("malloc");
+	memcpy(sorted, values, n * sizeof(*sorted));
+	qsort(sorted, n, sizeof(*sorted), by_value);
+	v = sorted[(size_t)(q * (double)(n - 1))];
+	free(sorted);
+	return v;
+}
+
+/* 95 % interval of the ratio of medians, from 1,000 resamplings of the rounds. */
+static void interval(const double *a, const double *b, size_t n, double *ret_low, double *ret_high)
+{
+	double ratios[1000], *x = malloc(n * sizeof(*x)), *y = malloc(n * sizeof(*y));
+
+	if (!x || !y)
+		stop("malloc");
+	srand(1);
+	for (size_t k = 0; k < NUC_ARRAY_SIZE(ratios); k++) {
+		for (size_t i = 0; i < n; i++) {
+			size_t pick = (size_t)rand() % n;
+
+			x[i] = a[pick];
+			y[i] = b[pick];
+		}
+		ratios[k] = quantile(x, n, 0.5) / quantile(y, n, 0.5);
+	}
+	*ret_low = quantile(ratios, NUC_ARRAY_SIZE(ratios), 0.025);
+	*ret_high = quantile(ratios, NUC_ARRAY_SIZE(ratios), 0.975);
+	free(x);
+	free(y);
+}
+
+static void touch(double gib)
+{
+	size_t size = (size_t)(gib * (1 << 30));
+	char *p = size ? mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) : NULL;
+
+	if (p == MAP_FAILED)
+		stop("mmap");
+	for (size_t i = 0; i < size; i += 4096)
+		p[i] = 1;
+}
+
+int main(int argc, char **argv)
+{
+	size_t rounds = argc > 3 ? strtoul(argv[3], NULL, 10) : 0, n = 0;
+	double *times[CONTENDERS], low, high;
+	char *slash;
+	int filter;
+
+	if (argc < 4 || !rounds || !realpath(argv[2], true_path)) {
+		fprintf(stderr, "usage: bench-launch CLI TRUE ROUNDS [GIB]\n");
+		return 1;
+	}
+	slash = strrchr(true_path, '/');
+	snprintf(volume, sizeof(volume), "%.*s:/bench:ro", (int)(slash - true_path), true_path);
+	cli_argv[n++] = argv[1];
+	cli_argv[n++] = strdup("run");
+	cli_argv[n++] = strdup("--mode=strict-agent");
+	cli_argv[n++] = strdup("--volume");
+	cli_argv[n++] = volume;
+	cli_argv[n++] = strdup("/bench/true");
+	make_sandbox();
+	filter = seccomp_file();
+	make_bwrap(filter);
+	touch(argc > 4 ? strtod(argv[4], NULL) : 0);
+	for (int c = 0; c < CONTENDERS; c++)
+		times[c] = calloc(rounds, sizeof(**times));
+	for (size_t r = 0; r < rounds + 5; r++) {
+		for (int c = 0; c < CONTENDERS; c++) {
+			double start;
+
+			lseek(filter, 0, SEEK_SET);
+			start = now_us();
+			run(c);
+			if (r >= 5) /* the first rounds warm the caches up */
+				times[c][r - 5] = now_us() - start;
+		}
+	}
+	printf("%-28s %9s %9s %9s  %s\n", "", "median us", "p95 us", "ratio", "95 % interval");
+	for (int c = 0; c < CONTENDERS; c++) {
+		interval(times[c], times[PLAIN], rounds, &low, &high);
+		printf("%-28s %9.0f %9.0f %9.2f  %.2f to %.2f\n", names[c], quantile(times[c], rounds, 0.5),
+		       quantile(times[c], rounds, 0.95),
+		       quantile(times[c], rounds, 0.5) / quantile(times[PLAIN], rounds, 0.5), low, high);
+	}
+	interval(times[CLI], times[BWRAP], rounds, &low, &high);
+	printf("nucleus run to bwrap: %.2f (%.2f to %.2f)\n",
+	       quantile(times[CLI], rounds, 0.5) / quantile(times[BWRAP], rounds, 0.5), low, high);
+	nucleus_sandbox_free(sandbox);
+	return 0;
+}
