@@ -36,7 +36,7 @@ static const struct nuc_rule allowed[] = {
 	ALLOW("ftruncate", "postgres, python3, split, sqlite3"),
 	ALLOW("truncate", "postgres: DROP TABLE"),
 
-	/* ---- descriptors and waiting on them --------------------------------------------------- */
+	/* ---- descriptors and waiting on them ------------------------------------------------- */
 	ALLOW("dup", "ld, tar, postgres counts its descriptors"),
 	ALLOW("dup2", "bash redirections, python3 subprocess, git"),
 	ALLOW("dup3", "freopen(): uniq, shuf, tsort"),
@@ -57,8 +57,10 @@ static const struct nuc_rule allowed[] = {
 	ALLOW("eventfd2", "node: its loop cannot start without"),
 	ALLOW("signalfd4", "postgres latches; script"),
 
-	/* ---- files ------------------------------------------------------------------------------- */
+	/* ---- files --------------------------------------------------------------------------- */
 	CHECK("openat", "no file is made setuid or setgid", openat, "every program"),
+	CHECK("open", "no file is made setuid or setgid", open,
+	      "programs built by gcc -fsanitize=address"),
 	CHECK("creat", "mode without setuid and setgid", mode_arg1, "tar -cf"),
 	ALLOW("stat", "make and other programs linked before glibc 2.33"),
 	ALLOW("lstat", "make -L, node and python3 builds linked before glibc 2.33"),
@@ -88,11 +90,10 @@ static const struct nuc_rule allowed[] = {
 	CHECK("chmod", "mode without setuid and setgid", mode_arg1, "git, ld, python3, initdb"),
 	CHECK("fchmod", "mode without setuid and setgid", mode_arg1, "tar, strip, cp -p, node"),
 	CHECK("fchmodat", "mode without setuid and setgid", mode_arg2, "chmod, install -m"),
-	ALLOW("fchownat", "chown, chgrp, install -o"),
 	ALLOW("utimensat", "touch, cp -p, tar, git, make -t"),
 	ALLOW("umask", "bash, ld, tar, postgres"),
 
-	/* ---- memory -------------------------------------------------------------------------------- */
+	/* ---- memory -------------------------------------------------------------------------- */
 	CHECK("mmap", "flags without MAP_HUGETLB", mmap, "every program"),
 	ALLOW("mprotect", "ld.so, node's compiler, python3 ctypes"),
 	ALLOW("munmap", "every program"),
@@ -104,8 +105,9 @@ static const struct nuc_rule allowed[] = {
 	ALLOW("shmdt", "postgres: else it takes its own hold for another postmaster after a crash"),
 	CHECK("shmctl", "cmd IPC_STAT or IPC_RMID", shmctl, "postgres: the same segment"),
 
-	/* ---- processes and threads ------------------------------------------------------------------- */
-	CHECK("clone", "flags without any CLONE_NEW*", clone, "fork() and threads, once clone3 said ENOSYS"),
+	/* ---- processes and threads ----------------------------------------------------------- */
+	CHECK("clone", "flags without any CLONE_NEW*", clone,
+	      "fork() and threads, once clone3 said ENOSYS"),
 	ALLOW("vfork", "gcc and make start programs by it, python3 subprocess"),
 	ALLOW("execve", "every program; the launcher's last call"),
 	ALLOW("exit", "end of a thread: node, python3, git"),
@@ -125,16 +127,18 @@ static const struct nuc_rule allowed[] = {
 	ALLOW("geteuid", "bash, git, python3, node"),
 	ALLOW("getgid", "bash, python3, node"),
 	ALLOW("getegid", "bash, python3, node"),
-	CHECK("prctl", nuc_words_prctl, prctl, "names of threads; postgres PR_SET_PDEATHSIG; libcap"),
+	CHECK("prctl", nuc_words_prctl, prctl,
+	      "names of threads; postgres PR_SET_PDEATHSIG; libcap"),
 	CHECK("arch_prctl", "option ARCH_SET_FS", arch_prctl, "ld.so: thread-local storage"),
-	CHECK("prlimit64", "pid 0", prlimit64, "bash ulimit, gcc, node: getrlimit() and setrlimit()"),
+	CHECK("prlimit64", "pid 0", prlimit64,
+	      "bash ulimit, gcc, node: getrlimit() and setrlimit()"),
 	ALLOW("set_tid_address", "ld.so; without it raise() aims at a wrong thread"),
 	ALLOW("sched_getaffinity", "nproc, python3 os.sched_getaffinity, node, make -j"),
 	ALLOW("getrusage", "bash time, as, ld, postgres"),
 	ALLOW("uname", "uname, git, node, python3 platform"),
 	ALLOW("getrandom", "malloc(), python3 hash seed, git, postgres"),
 
-	/* ---- signals and time ------------------------------------------------------------------------ */
+	/* ---- signals and time ---------------------------------------------------------------- */
 	ALLOW("rt_sigaction", "every program"),
 	ALLOW("rt_sigprocmask", "bash, node, postgres, make"),
 	ALLOW("rt_sigreturn", "the return from any signal handler"),
@@ -145,12 +149,11 @@ static const struct nuc_rule allowed[] = {
 	ALLOW("setitimer", "postgres timeouts, git progress"),
 	ALLOW("alarm", "timeout, pgbench -T, perl, git-upload-pack"),
 	ALLOW("clock_nanosleep", "sleep, python3 time.sleep"),
-	ALLOW("clock_gettime", "CPU clocks of python3; all of them where the vDSO cannot (clocksource "
-			       "not tsc)"),
+	ALLOW("clock_gettime", "CPU clocks; all where the vDSO cannot (clocksource not tsc)"),
 	ALLOW("gettimeofday", "git and bash where the vDSO cannot (clocksource not tsc)"),
 	RULE("memfd_create", "", "asked for by the policy", .with = NUC_MEMFD),
 
-	/* ---- sockets: AF_UNIX always, others as the parameters say ------------------------------------- */
+	/* ---- sockets: AF_UNIX always, others as the parameters say --------------------------- */
 	RULE("socket", WORDS_UNIX, WHY_SOCKET, .clauses = { &nuc_clauses_socket_unix },
 	     .without = NUC_NETWORK | NUC_NETLINK, .network = true),
 	RULE("socket", WORDS_UNIX WORDS_INET, WHY_SOCKET,
@@ -199,17 +202,17 @@ static const struct nuc_rule allowed[] = {
  * Answers other than EPERM. ENOSYS where the C library or the program falls back of itself, 0 where
  * the call is a hint that may be ignored, another errno where that is the one its callers expect.
  */
-#define ANSWER(n, e, why) { .row = { (n), #e, (why) }, .error = e }
-#define SOME(n, words, e, c, why, ...)                                                             \
-	{ .row = { (n), words, (why) }, .error = (e), .clauses = { &nuc_clauses_##c }, ##__VA_ARGS__ }
+#define ANSWER(n, e, why) { .row = { (n), #e, (why) }, .error = (e) }
+#define SOME(n, words, e, c, why)                                                                  \
+	{ .row = { (n), (words), (why) }, .error = (e), .clauses = { &nuc_clauses_##c } }
 #define XATTR(n) ANSWER(n, EOPNOTSUPP, "as on a file system without; ls, cp -a, tar go on")
 #define NEEDLESS "programs that harden themselves by it go on without"
 
 static const struct nuc_rule answers[] = {
 	ANSWER("clone3", ENOSYS, "flags in memory cannot be filtered; glibc falls back to clone"),
-	ANSWER("statx", ENOSYS, "glibc and node fall back to newfstatat; only a birth time is lost"),
+	ANSWER("statx", ENOSYS, "glibc and node fall back to newfstatat; a birth time is lost"),
 	ANSWER("fstatfs", ENOSYS, "find and rm use it to go faster; tail -f polls"),
-	ANSWER("sysinfo", ENOSYS, "free memory, load and processes of the host; glibc goes without"),
+	ANSWER("sysinfo", ENOSYS, "memory, load and processes of the host; glibc goes without"),
 	ANSWER("rseq", ENOSYS, "glibc goes without"),
 	ANSWER("set_robust_list", ENOSYS, "glibc goes without robust mutexes"),
 	ANSWER("close_range", ENOSYS, "python3 and glibc read /proc/self/fd instead"),
@@ -229,7 +232,7 @@ static const struct nuc_rule answers[] = {
 	ANSWER("inotify_init1", ENOSYS, "node fs.watch says so; watchers poll"),
 	ANSWER("pidfd_open", ENOSYS, "python3 asyncio 3.12 uses a thread instead"),
 	ANSWER("pidfd_send_signal", ENOSYS, "as pidfd_open"),
-	ANSWER("io_uring_setup", ENOSYS, "node uses threads instead; it goes past every filter here"),
+	ANSWER("io_uring_setup", ENOSYS, "node uses threads instead; it goes past this filter"),
 	ANSWER("io_uring_enter", ENOSYS, "as io_uring_setup"),
 	ANSWER("io_uring_register", ENOSYS, "as io_uring_setup"),
 	ANSWER("landlock_create_ruleset", ENOSYS, NEEDLESS),
@@ -243,7 +246,7 @@ static const struct nuc_rule answers[] = {
 	     "a hint in that form: postgres, which takes any error for lost data"),
 	SOME("personality", "0 for persona 0xffffffff or 0", 0, personality,
 	     "what a query answers in a sandbox: setarch, gdb"),
-	ANSWER("getgroups", 0, "none, as the sandbox's one user has: id, bash; not the host's groups"),
+	ANSWER("getgroups", 0, "none, and not the caller's on the host: id, bash"),
 	SOME("setresuid", "0 for ruid and suid -1", 0, seteuid,
 	     "make calls seteuid() with its own id; there is no other id to change to"),
 	SOME("setresgid", "0 for rgid and sgid -1", 0, seteuid, "as setresuid"),
@@ -270,9 +273,9 @@ static const struct nuc_rule answers[] = {
 
 /*
  * No named program makes these, nor does any tool that a user would try and expect to be told no:
- * loading code into the kernel, hardware, and known ways out (open_by_handle_at left Docker in 2014,
- * userfaultfd holds the kernel still in a race, modify_ldt and uselib are history). Tools that are
- * tried - mount, strace, unshare, perf, date -s - get EPERM.
+ * loading code into the kernel, hardware, and known ways out (open_by_handle_at left Docker in
+ * 2014, userfaultfd holds the kernel still in a race, modify_ldt and uselib are history). Tools
+ * that are tried - mount, strace, unshare, perf, date -s - get EPERM.
  */
 static const char *const killed[] = {
 	"kexec_load",	 "kexec_file_load", "init_module", "finit_module",	"delete_module",
@@ -308,14 +311,16 @@ const struct nuc_rule *nuc_seccomp_answer_rule(unsigned flags, size_t i)
 	return in_use(answers, NUC_ARRAY_SIZE(answers), flags, i);
 }
 
-const struct nuc_seccomp_row *nuc_seccomp_allowed(const struct nuc_seccomp_params *params, size_t i)
+const struct nuc_seccomp_row *nuc_seccomp_allowed(const struct nuc_seccomp_params *params,
+						  size_t i)
 {
 	const struct nuc_rule *rule = nuc_seccomp_allow_rule(nuc_seccomp_flags(params), i);
 
 	return rule ? &rule->row : NULL;
 }
 
-const struct nuc_seccomp_row *nuc_seccomp_answered(const struct nuc_seccomp_params *params, size_t i)
+const struct nuc_seccomp_row *nuc_seccomp_answered(const struct nuc_seccomp_params *params,
+						   size_t i)
 {
 	const struct nuc_rule *rule = nuc_seccomp_answer_rule(nuc_seccomp_flags(params), i);
 

@@ -9,12 +9,13 @@
 struct nuc_seccomp_params {
 	bool network;		/* AF_INET and AF_INET6 sockets beside AF_UNIX (loopback counts) */
 	bool netlink_route;	/* NETLINK_ROUTE sockets, which getifaddrs() needs */
-	bool memfd;		/* memfd_create: only where vm.memfd_noexec=2 holds in the sandbox */
+	bool memfd;		/* memfd_create: only where the sandbox has vm.memfd_noexec=2 */
 };
 
 /*
- * Compiles the default list into a BPF program (libseccomp, binary tree). The filter refuses x32 and
- * 32-bit entry by killing the process. `*ret` is owned by the caller. -ENOTSUP, -ENOMEM.
+ * Compiles the default list into a BPF program (libseccomp, binary tree). The filter refuses x32
+ * and 32-bit entry by killing the process. `*ret` is owned by the caller. -ENOTSUP, -ENOMEM, or an
+ * errno of memfd_create(2).
  */
 int nuc_seccomp_compile(const struct nuc_seccomp_params *params, struct sock_filter **ret,
 			size_t *ret_count);
@@ -33,7 +34,8 @@ struct nuc_seccomp_row {
 	const char *reason;
 };
 /* Row i or NULL past the last. Calls that are allowed, by name. */
-const struct nuc_seccomp_row *nuc_seccomp_allowed(const struct nuc_seccomp_params *params, size_t i);
+const struct nuc_seccomp_row *nuc_seccomp_allowed(const struct nuc_seccomp_params *params,
+						  size_t i);
 /*
  * Calls that are not run and yet get another answer than EPERM, since their callers know how to go
  * on from it: `filter` is the answer ("ENOSYS", "0", and for which arguments if not for all).

@@ -116,9 +116,10 @@ static int open_memory(void)
 }
 
 /*
- * What goes before libseccomp's program: numbers past the end of the list are ENOSYS, as on a kernel
- * that has them not. glibc and others fall back from ENOSYS only, and what Linux adds later must not
- * turn into EPERM. The architecture and x32 are left to the program that follows, which kills.
+ * What goes before libseccomp's program: numbers past the end of the list are ENOSYS, as on a
+ * kernel that has them not. glibc and others fall back from ENOSYS only, and what Linux adds later
+ * must not turn into EPERM. The architecture and x32 are left to the program that follows, which
+ * kills.
  */
 static const struct sock_filter prologue[] = {
 	BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch)),

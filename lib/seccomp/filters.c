@@ -31,8 +31,8 @@
 	const struct nuc_clauses nuc_clauses_##name = { name##_list, NUC_ARRAY_SIZE(name##_list) }
 
 /*
- * ioctl(unsigned int fd, unsigned int cmd, unsigned long arg): cmd is named, all others are refused,
- * above all TIOCSTI and TIOCLINUX, which type into the caller's terminal (CVE-2016-7545,
+ * ioctl(unsigned int fd, unsigned int cmd, unsigned long arg): cmd is named, all others are
+ * refused, above all TIOCSTI and TIOCLINUX, which type into the caller's terminal (CVE-2016-7545,
  * CVE-2017-5226, CVE-2023-1523; by a dirty upper half CVE-2019-7303 and CVE-2019-10063), and
  * TIOCSETD, which loads line disciplines.
  */
@@ -70,11 +70,9 @@
  */
 #define PRCTLS(X)                                                                                  \
 	X(PR_SET_NAME)		/* node, gcc's lto1, perl: the thread's name */                    \
-	X(PR_GET_NAME)		/* node: process.title */                                          \
+	X(PR_GET_NAME)		/* pthread_getname_np() of node and python3 */                     \
 	X(PR_SET_PDEATHSIG)	/* postgres: die with the postmaster */                            \
-	X(PR_GET_PDEATHSIG)	/* python3 by ctypes, to restore what it set */                    \
-	X(PR_GET_DUMPABLE)	/* programs built with gcc -fsanitize=address */                   \
-	X(PR_SET_DUMPABLE)	/* ssh-agent and ssh of git: hide keys; only ever its own flag */   \
+	X(PR_SET_DUMPABLE)	/* ssh-agent, ssh of git: hide keys; its own flag only */	   \
 	X(PR_SET_NO_NEW_PRIVS)	/* setpriv, bubblewrap: set already, so it changes nothing */      \
 	X(PR_GET_NO_NEW_PRIVS)	/* setpriv */                                                      \
 	X(PR_GET_SECUREBITS)	/* setpriv, libcap */                                              \
@@ -112,6 +110,7 @@ CLAUSES(clone, ONE(CMP(0, CLONE_NAMESPACES, 0)));
  */
 #define SETID 06000U
 #define CREATES (O_CREAT | (O_TMPFILE & ~O_DIRECTORY))
+CLAUSES(open, ONE(CMP(1, CREATES, 0)), ONE(CMP(2, SETID, 0)));
 CLAUSES(openat, ONE(CMP(2, CREATES, 0)), ONE(CMP(3, SETID, 0)));
 CLAUSES(mode_arg1, ONE(CMP(1, SETID, 0)));
 CLAUSES(mode_arg2, ONE(CMP(2, SETID, 0)));
@@ -162,7 +161,7 @@ CLAUSES(socket_netlink, SOCKET(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE),
 
 /*
  * setsockopt(int fd, int level, int optname, ..): what python3, node, curl, ssh and postgres set.
- * Not here: SO_ATTACH_FILTER, SO_ATTACH_BPF and their kin (programs of the sandbox's in the kernel),
+ * Not here: SO_ATTACH_FILTER, SO_ATTACH_BPF and their kin (the sandbox's programs in the kernel),
  * TCP_ULP (CVE-2023-0461), the tables of netfilter (CVE-2021-22555), MCAST_*.
  */
 #define OPT(level, name) TWO(IS(1, level), IS(2, name))
@@ -189,7 +188,7 @@ CLAUSES(sockopt_inet, OPT(SOL_TCP, TCP_NODELAY), OPT(SOL_TCP, TCP_CORK), OPT(SOL
 CLAUSES(sockopt_netlink, OPT(SOL_NETLINK, NETLINK_EXT_ACK),
 	OPT(SOL_NETLINK, NETLINK_GET_STRICT_CHK), OPT(SOL_NETLINK, NETLINK_ADD_MEMBERSHIP));
 
-/* ---- what is answered without being run --------------------------------------------------------- */
+/* ---- what is answered without being run --------------------------------------------------- */
 
 /*
  * personality(unsigned int persona). A query, and PER_LINUX, which is what a sandbox has: both
@@ -198,15 +197,15 @@ CLAUSES(sockopt_netlink, OPT(SOL_NETLINK, NETLINK_EXT_ACK),
 CLAUSES(personality, ONE(IS(0, 0xffffffffU)), ONE(IS(0, PER_LINUX)));
 
 /*
- * seteuid() as setresuid(-1, euid, -1), setegid() alike. A sandbox has one id and no capability: the
- * kernel would agree to that id only, where the call changes nothing.
+ * seteuid() as setresuid(-1, euid, -1), setegid() alike. A sandbox has one id and no capability:
+ * the kernel would agree to that id only, where the call changes nothing.
  */
 CLAUSES(seteuid, TWO(IS(0, -1), IS(2, -1)));
 
 /* sync_file_range(.., unsigned int flags): with SYNC_FILE_RANGE_WRITE alone it promises nothing. */
 CLAUSES(sync_file_range, ONE(IS(3, SYNC_FILE_RANGE_WRITE)));
 
-/* socket(int domain, ..): families that programs try in turn until one does not say EAFNOSUPPORT. */
+/* socket(int domain, ..): families that programs try in turn until one is there. */
 CLAUSES(no_inet, ONE(IS(0, AF_INET)), ONE(IS(0, AF_INET6)));
 CLAUSES(no_netlink, ONE(IS(0, AF_NETLINK)));
 CLAUSES(no_family, ONE(IS(0, AF_PACKET)), ONE(IS(0, AF_ALG)), ONE(IS(0, AF_VSOCK)));

@@ -5,10 +5,10 @@
 #include "allowlist.h"
 
 /*
- * One comparison: (low 32 bits of argument & mask) == value. There is deliberately no way to look at
- * the upper half, nor to say "not equal". Every argument that is filtered here is an int, or flags
- * whose upper half the kernel drops or ignores: a test of all 64 bits would let a dirty upper half
- * get round a refusal (CVE-2019-10063), and refuse what the kernel takes.
+ * One comparison: (low 32 bits of argument & mask) == value. There is deliberately no way to look
+ * at the upper half, nor to say "not equal". Every argument that is filtered here is an int, or
+ * flags whose upper half the kernel drops or ignores: a test of all 64 bits would let a dirty upper
+ * half get round a refusal (CVE-2019-10063), and refuse what the kernel takes.
  */
 struct nuc_cmp {
 	uint8_t arg;
@@ -61,6 +61,6 @@ extern const struct nuc_clauses nuc_clauses_ioctl, nuc_clauses_ioctl_net, nuc_cl
 	nuc_clauses_socket_inet, nuc_clauses_socket_netlink, nuc_clauses_sockopt,
 	nuc_clauses_sockopt_inet, nuc_clauses_sockopt_netlink, nuc_clauses_personality,
 	nuc_clauses_futex_pi, nuc_clauses_sync_file_range, nuc_clauses_no_family,
-	nuc_clauses_no_inet, nuc_clauses_no_netlink, nuc_clauses_seteuid, nuc_clauses_openat,
-	nuc_clauses_mode_arg1, nuc_clauses_mode_arg2;
+	nuc_clauses_no_inet, nuc_clauses_no_netlink, nuc_clauses_seteuid, nuc_clauses_open,
+	nuc_clauses_openat, nuc_clauses_mode_arg1, nuc_clauses_mode_arg2;
 extern const char nuc_words_ioctl[], nuc_words_ioctl_net[], nuc_words_prctl[];

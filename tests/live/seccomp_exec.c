@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Runs a program under the default seccomp filter and nothing else, to see that it can live with it:
+ * Runs a program under the default seccomp filter and nothing else, to see whether it can:
  *	seccomp_exec [--network] [--netlink] [--memfd] PROGRAM [ARGUMENT...]
  * A program that the filter kills is reported by its wait status, as for any other signal.
  */
@@ -24,7 +24,7 @@ int main(int argc, char **argv)
 		params.memfd |= !strcmp(argv[i], "--memfd");
 	}
 	if (i == argc) {
-		fprintf(stderr, "usage: %s [--network] [--netlink] [--memfd] PROGRAM [ARGUMENT...]\n",
+		fprintf(stderr, "usage: %s [--network] [--netlink] [--memfd] PROGRAM...\n",
 			argv[0]);
 		return 125;
 	}

@@ -54,7 +54,8 @@ async function sockets() {
 		once(server, 'error').then(() => false)]);
 	if (!ready)
 		return;
-	const res = await once(http.get({ host: '127.0.0.1', port: server.address().port }), 'response');
+	const request = http.get({ host: '127.0.0.1', port: server.address().port });
+	const res = await once(request, 'response');
 	await once(res.resume(), 'end');
 	server.close();
 }

@@ -18,7 +18,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 # The user of a sandbox is not root; as root tar and xz change owners, which the filter refuses.
 if [ "$(id -u)" = 0 ]; then
 	exec setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=-all \
-		env PATH=/usr/local/bin:/usr/bin:/bin bash "$here/$(basename "$0")" --nucleus "$nucleus"
+		env PATH=/usr/local/bin:/usr/bin:/bin \
+		bash "$here/$(basename "$0")" --nucleus "$nucleus"
 fi
 cd /
 dir=$(mktemp -d)
@@ -51,7 +52,8 @@ check()
 	shift
 	rm -rf "$dir/work"
 	mkdir "$dir/work"
-	if (cd "$dir/work" && timeout 300 "$filter" ${options:+"$options"} "$@") > "$dir/out" 2>&1 &&
+	if (cd "$dir/work" &&
+	    timeout 300 "$filter" ${options:+"$options"} "$@") > "$dir/out" 2>&1 &&
 	   [ "$(tail -n 1 "$dir/out")" = finished ]; then
 		echo "ok: $name"
 		passed=$((passed + 1))
@@ -131,7 +133,8 @@ have node npm && {
 	options=--network check node node "$here/seccomp_node.js"
 	options="" check "node without network" node "$here/seccomp_node.js"
 	check npm bash -ec '
-	npm --version; mkdir dep; cd dep; npm init -y > /dev/null; npm pkg set scripts.postinstall="echo hi"
+	npm --version; mkdir dep; cd dep
+	npm init -y > /dev/null; npm pkg set scripts.postinstall="echo hi"
 	cd ..; npm init -y > /dev/null; npm install --no-audit ./dep; npm ls; npm pack
 	npm pkg set scripts.test="node -e 1"; npm test; echo finished'
 }
@@ -164,14 +167,18 @@ printf "#include <iostream>\nint main() { std::cout << \"b\\\\n\"; }\n" > b.cc
 printf "%s\n" "all: a b s lib.a" "a: a.c" "	gcc -O2 -g -pipe -pthread -o a a.c" "b: b.cc" \
 	"	g++ -O2 -flto=2 -o b b.cc" "s: a.c" "	gcc -static -o s a.c" "lib.a: a.c" \
 	"	gcc -c -o l.o a.c && ar rcs lib.a l.o" > Makefile
-make -s -j4; make -q; make -L -q; ./b; ./s; strip a; ./a'
+make -s -j4; make -q; make -L -q; ./b; ./s; strip a
+# Leaks are looked for by ptrace, which no sandbox gives.
+gcc -fsanitize=address,undefined -o san a.c; ASAN_OPTIONS=detect_leaks=0 ./san; ./a'
 
 have tar gzip xz find sed awk perl diff patch && check tools bash -ec '
 mkdir d; for i in 1 2 3 4; do echo "$i line" > d/$i; done; ln -s 1 d/l; ln d/1 d/h
-tar -cf a.tar d; tar -czf a.tgz d; tar -cJf a.txz d; mkdir x; tar -xf a.tar -C x; tar -xzf a.tgz -C x
-tar -xJpf a.txz -C x; cmp d/1 x/d/1; [ -L x/d/l ]
-gzip -k d/2; gunzip -c d/2.gz | cmp - d/2; xz -T2 -k d/3; find d -type f -exec grep -l line {} + > /dev/null
-find . -print0 | xargs -0 -P4 -n2 echo > /dev/null; sed -i s/line/word/ d/4; awk "{ print }" d/4 > /dev/null
+tar -cf a.tar d; tar -czf a.tgz d; tar -cJf a.txz d
+mkdir x; tar -xf a.tar -C x; tar -xzf a.tgz -C x; tar -xJpf a.txz -C x; cmp d/1 x/d/1; [ -L x/d/l ]
+gzip -k d/2; gunzip -c d/2.gz | cmp - d/2; xz -T2 -k d/3
+find d -type f -exec grep -l line {} + > /dev/null
+find . -print0 | xargs -0 -P4 -n2 echo > /dev/null
+sed -i s/line/word/ d/4; awk "{ print }" d/4 > /dev/null
 perl -e "print qx(echo x); fork or exit; wait; alarm 1; alarm 0; sleep 0"
 cp d/4 e; echo more >> e; diff -u d/4 e > p || true; patch -s d/4 < p; cmp d/4 e
 flock e true; setsid -w true; script -qec "stty size" /dev/null > /dev/null; echo finished'
@@ -183,7 +190,8 @@ else have initdb pgbench && check postgres bash -c '
 set -e
 export PGHOST=$PWD PGDATA=$PWD/data PGDATABASE=postgres
 initdb -A trust -U "$(id -un)" > /dev/null
-printf "unix_socket_directories = \047%s\047\nlisten_addresses = \047\047\n" "$PWD" >> data/postgresql.conf
+printf "%s = \047%s\047\n" unix_socket_directories "$PWD" listen_addresses "" \
+	>> data/postgresql.conf
 trap "tail log; pg_ctl -m immediate stop" EXIT
 pg_ctl -w -l log start > /dev/null
 pgbench -q -i 2> /dev/null

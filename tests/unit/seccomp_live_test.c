@@ -168,7 +168,8 @@ START_TEST(int80_kills)
 	/* SIGSEGV: a kernel without CONFIG_IA32_EMULATION, or booted with ia32_emulation=0 */
 	ck_assert_msg(WIFSIGNALED(status) &&
 			      (WTERMSIG(status) == SIGSYS || WTERMSIG(status) == SIGSEGV),
-		      "status %#x", (unsigned)status);
+		      "status %#x",
+		      (unsigned)status);
 }
 END_TEST
 
@@ -190,7 +191,8 @@ START_TEST(processes_work)
 	const struct nuc_seccomp_params params = { 0 };
 	int status = status_of(fork_and_system, NULL, &params);
 
-	ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "status %#x", (unsigned)status);
+	ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "status %#x",
+		      (unsigned)status);
 }
 END_TEST
 
@@ -234,7 +236,8 @@ START_TEST(a_stopped_sleep_goes_on)
 	const struct nuc_seccomp_params params = { 0 };
 	int status = status_of(sleep_through_a_stop, NULL, &params);
 
-	ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "status %#x", (unsigned)status);
+	ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "status %#x",
+		      (unsigned)status);
 }
 END_TEST
 
@@ -250,7 +253,7 @@ START_TEST(parameters_open_sockets)
 		{ &network, { "AF_INET", SYS_socket, { AF_INET, SOCK_STREAM, 0 }, OK } },
 		{ &network, { "AF_INET raw", SYS_socket, { AF_INET, SOCK_RAW, 1 }, EPERM } },
 		{ &network, { "AF_INET ping", SYS_socket, { AF_INET, SOCK_DGRAM, 1 }, EPERM } },
-		{ &network, { "AF_NETLINK", SYS_socket, { AF_NETLINK, SOCK_RAW, 0 }, EAFNOSUPPORT } },
+		{ &network, { "netlink", SYS_socket, { AF_NETLINK, SOCK_RAW, 0 }, EAFNOSUPPORT } },
 		{ &network, { "AF_PACKET", SYS_socket, { AF_PACKET, SOCK_RAW, 0 }, EAFNOSUPPORT } },
 		{ &netlink, { "route", SYS_socket, { AF_NETLINK, SOCK_RAW, NETLINK_ROUTE }, OK } },
 		{ &netlink, { "netfilter", SYS_socket, { AF_NETLINK, SOCK_RAW, 12 }, EPERM } },
