@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Paths that change under nucleus's feet, and trees that come back from a sandbox hostile."""
 
+import contextlib
 import ctypes
 import errno
 import os
@@ -10,10 +11,7 @@ import subprocess
 import sys
 import time
 
-RENAME_EXCHANGE = 2
-AT_FDCWD = -100
 ITERATIONS = 500
-libc = ctypes.CDLL(None, use_errno=True)
 
 
 def library_of(nucleus):
@@ -22,10 +20,6 @@ def library_of(nucleus):
     if not os.path.exists(path):
         raise FileNotFoundError(path)
     return [os.path.realpath(path)]
-
-
-def exchange(a, b):
-    return libc.renameat2(AT_FDCWD, os.fsencode(a), AT_FDCWD, os.fsencode(b), RENAME_EXCHANGE)
 
 
 def rebuild(path, who):
@@ -118,6 +112,7 @@ def swap_after_plan(suite):
 
 # ---- a racer ------------------------------------------------------------------------------------
 
+# Two names and the caller's pid: renameat2(AT_FDCWD, a, AT_FDCWD, b, RENAME_EXCHANGE) without end.
 RACER = """
 import ctypes, os, sys
 libc = ctypes.CDLL(None)
@@ -126,6 +121,18 @@ print("racing", flush=True)
 while os.getppid() == int(sys.argv[3]):
     libc.renameat2(-100, a, -100, b, 2)
 """
+
+
+@contextlib.contextmanager
+def racing(a, b):
+    """Exchanges two names without pause while the body runs."""
+    with subprocess.Popen([sys.executable, "-c", RACER, a, b, str(os.getpid())],
+                          stdout=subprocess.PIPE, text=True) as racer:
+        try:
+            racer.stdout.readline()
+            yield
+        finally:
+            racer.kill()
 
 
 def race(suite, where, make_wrong):
@@ -145,21 +152,16 @@ def race(suite, where, make_wrong):
                "/workspace/who"]
     seen = {"right": 0, "refused": 0}
     started = time.monotonic()
-    with subprocess.Popen([sys.executable, "-c", RACER, place, other, str(os.getpid())],
-                          stdout=subprocess.PIPE, text=True) as racer:
-        racer.stdout.readline()
-        try:
-            for _ in range(ITERATIONS):
-                r = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
-                if r.returncode == 125:
-                    seen["refused"] += 1
-                elif r.returncode == 0 and r.stdout == "right":
-                    seen["right"] += 1
-                else:
-                    key = f"{r.returncode} {r.stdout} {r.stderr}".strip()
-                    seen[key] = seen.get(key, 0) + 1
-        finally:
-            racer.kill()
+    with racing(place, other):
+        for _ in range(ITERATIONS):
+            r = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+            if r.returncode == 125:
+                seen["refused"] += 1
+            elif r.returncode == 0 and r.stdout == "right":
+                seen["right"] += 1
+            else:
+                key = f"{r.returncode} {r.stdout} {r.stderr}".strip()
+                seen[key] = seen.get(key, 0) + 1
     ok = set(seen) == {"right", "refused"} and seen["right"] > 0 and seen["refused"] > 0
     suite.tally.case(ok, "strict-agent", where,
                      f"[device and inode] {seen} in {time.monotonic() - started:.0f} s")
@@ -176,6 +178,58 @@ def link_to_like(suite):
         rebuild(suite.host.path("race", "like"), "wrong")
         os.symlink(suite.host.path("race", "like"), path)
     return make
+
+
+# ---- targets of mounts in a tree that is not ours -----------------------------------------------
+
+def volume_in_workspace(suite):
+    """A sandbox that mounts a volume on a directory of its workspace."""
+    host = suite.host
+    rebuild(host.path("target", "volume"), "volume")
+    return [suite.nucleus, "run", "--mode", "strict-agent", "--workspace",
+            host.path("target", "workspace"), "--volume",
+            f"{host.path('target', 'volume')}:/workspace/inner:ro", "--", "/usr/bin/cat",
+            "/workspace/inner/who"]
+
+
+def planted_targets(suite):
+    """Where the volume is to be mounted lies a link."""
+    host = suite.host
+    for link in ("/etc", "/usr/bin", "../../../../etc", "/proc/self", ".", host.path("victim")):
+        shutil.rmtree(host.path("target"), ignore_errors=True)
+        command = volume_in_workspace(suite)
+        os.mkdir(host.path("target", "workspace"))
+        os.symlink(link, host.path("target", "workspace", "inner"))
+        r = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+        suite.tally.case(r.returncode == 125 and not r.stdout, "strict-agent",
+                         f"target-is-link-to-{link.strip('/').split('/')[0]}",
+                         f"[resolved in root] {r.returncode} {r.stderr.strip()}")
+    suite.judge_outside("strict-agent", "(planted targets)", "")
+
+
+def race_target(suite):
+    """
+    Another process exchanges the target for a link without pause. It may have its way with its own
+    directory, so the program may find no file there, but nothing is mounted or read elsewhere.
+    """
+    host = suite.host
+    shutil.rmtree(host.path("target"), ignore_errors=True)
+    command = volume_in_workspace(suite)
+    os.mkdir(host.path("target", "workspace"))
+    inner, link = (host.path("target", "workspace", n) for n in ("inner", "link"))
+    rebuild(inner, "below")
+    os.symlink(host.path("victim"), link)
+    seen = {}
+    with racing(inner, link):
+        for _ in range(ITERATIONS // 2):
+            r = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+            key = (r.returncode, r.stdout)
+            seen[key] = seen.get(key, 0) + 1
+    allowed = {(0, "volume"), (0, "below"), (1, ""), (125, "")}
+    suite.tally.case(set(seen) <= allowed and (0, "volume") in seen, "strict-agent", "race-target",
+                     f"[resolved in root] {seen}")
+    suite.judge_outside("strict-agent", "(race of a target)", "")
+    shutil.rmtree(host.path("target"))
 
 
 # ---- a hostile tree that is carried back --------------------------------------------------------
@@ -267,5 +321,7 @@ def run(suite):
     swap_after_plan(suite)
     hostile_tree(suite)
     swap_while_running(suite)
+    planted_targets(suite)
+    race_target(suite)
     race(suite, "race-directory-link", link_to_victim(suite))
     race(suite, "race-directory-link-to-like", link_to_like(suite))
