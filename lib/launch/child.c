@@ -16,6 +16,7 @@
 #include <linux/sockios.h>
 #include <asm-generic/errno-base.h>
 #include <asm-generic/errno.h>
+#include <asm-generic/poll.h>
 
 #include "child.h"
 #include "landlock_abi.h"
@@ -86,10 +87,23 @@ static long send_dir(const struct nuc_context *c, const char *path)
 
 static long wait_parent(const struct nuc_context *c)
 {
+	struct {
+		int32_t fd;
+		int16_t events, revents;
+	} fds[2];
 	char byte;
-	long r = nuc_sys(__NR_read, c->control_fd, &byte, 1);
+	long r;
 
-	/* End of file: the parent gave up, and says why itself. */
+	/* The parent's end is open here too, so its death shows on its pidfd only. */
+	fds[0].fd = c->control_fd;
+	fds[1].fd = c->caller_fd;
+	fds[0].events = fds[1].events = POLLIN;
+	r = nuc_sys(__NR_poll, fds, 2, -1);
+	if (r < 0)
+		return r;
+	if (!(fds[0].revents & POLLIN))
+		return -ECANCELED;
+	r = nuc_sys(__NR_read, c->control_fd, &byte, 1);
 	return r == 1 ? 0 : r < 0 ? r : -ECANCELED;
 }
 
