@@ -143,12 +143,12 @@ static void place_close(struct place *p)
 	nuc_closep(&p->inside);
 }
 
-static int fill_stage(struct carry *c, struct place *p, uint32_t n, int stage)
+static int fill_stage(struct carry *c, struct place *p, uint32_t n, int stage,
+		      struct nuc_stamp *ret)
 {
 	const struct nuc_stamp *seen = &c->now->nodes[n].inside;
 	const char *temporary = p->host.temporary;
 	_cleanup_close_ int from = -1;
-	struct nuc_stamp made;
 	struct stat st;
 
 	if (p->inside < 0)
@@ -163,10 +163,10 @@ static int fill_stage(struct carry *c, struct place *p, uint32_t n, int stage)
 	if (!nuc_same_inode(seen, &st))
 		return -EIO; /* not without a process inside, and there is none */
 	if (S_ISLNK(st.st_mode))
-		return nuc_copy_link(from, &st, stage, temporary, &c->owner, &made);
+		return nuc_copy_link(from, &st, stage, temporary, &c->owner, ret);
 	if (!(st.st_mode & 0400))
 		nuc_chmod_fd(from, 0600);
-	return nuc_copy_file(from, &st, stage, temporary, &c->owner, &c->left, &made);
+	return nuc_copy_file(from, &st, stage, temporary, &c->owner, &c->left, ret);
 }
 
 /* Makes a file or link on the host, in the place of `expected`, or of nothing if that is NULL. */
@@ -175,6 +175,7 @@ static int carry_plain(struct carry *c, struct place *p, uint32_t n,
 {
 	const char *name = nuc_tree_name(c->now, n);
 	struct nuc_host_dir *host = host_of(c, p);
+	struct nuc_stamp made;
 	int r, stage;
 
 	if (host->fd < 0)
@@ -185,9 +186,9 @@ static int carry_plain(struct carry *c, struct place *p, uint32_t n,
 	stage = nuc_host_stage(host);
 	if (stage < 0)
 		return stage;
-	r = fill_stage(c, p, n, stage);
+	r = fill_stage(c, p, n, stage, &made);
 	if (r == 0)
-		r = nuc_host_put(host, name, expected);
+		r = nuc_host_put(host, name, expected, &made);
 	if (r < 0)
 		nuc_host_discard(host);
 	return r;

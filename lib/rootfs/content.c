@@ -169,22 +169,21 @@ int nuc_copy_link(int from, const struct stat *st, int to_dir, const char *name,
 	return 0;
 }
 
-bool nuc_ctime_settle(const struct timespec *ctime)
+bool nuc_ctime_settled(const struct timespec *ctime)
+{
+	struct timespec now;
+	double ahead;
+
+	clock_gettime(CLOCK_REALTIME_COARSE, &now);
+	ahead = (double)(ctime->tv_sec - now.tv_sec) + (double)(ctime->tv_nsec - now.tv_nsec) / 1e9;
+	/* Far ahead: the clock was set back, and what changes now gets an earlier time. */
+	return ahead < 0 || ahead > 0.1;
+}
+
+void nuc_ctime_settle(const struct timespec *ctime)
 {
 	const struct timespec pause = { .tv_nsec = 500000 };
-	bool waited = false;
 
-	for (;;) {
-		struct timespec now;
-		double ahead;
-
-		clock_gettime(CLOCK_REALTIME_COARSE, &now);
-		ahead = (double)(ctime->tv_sec - now.tv_sec) +
-			(double)(ctime->tv_nsec - now.tv_nsec) / 1e9;
-		/* Far ahead: the clock was set back, and what changes now gets an earlier time. */
-		if (ahead < 0 || ahead > 0.1)
-			return waited;
+	while (!nuc_ctime_settled(ctime))
 		nanosleep(&pause, NULL);
-		waited = true;
-	}
 }

@@ -4,6 +4,9 @@
 
 #include "tree_internal.h"
 
+/* A tree that nobody is writing to needs one, if any: all its files are older afterwards. */
+#define WAITS_MAX 100
+
 struct copy {
 	int src, dst;
 	const struct nuc_copy_params *params;
@@ -12,6 +15,7 @@ struct copy {
 	int64_t left;		/* bytes */
 	uid_t src_owner;
 	bool listing;		/* is wanted */
+	int waits;		/* for the clock, that may still be made */
 	struct timespec newest;	/* ctime in dst */
 	nucleus_error **ret_err;
 };
@@ -49,15 +53,25 @@ static bool planted(const struct copy *c, const struct stat *st)
 	       st->st_uid != c->src_owner && !(st->st_mode & S_IROTH);
 }
 
-/* What the entry is, at a moment after which every change of it shows in its ctime. */
-static int look(const struct copy *c, int fd, struct stat *ret)
+/*
+ * What the entry is, at a moment after which every change of it shows in its ctime. Someone who
+ * changes all files all the time cannot keep us waiting for ever: what is still being changed gets a
+ * time that no file has, so that on the way back it has surely changed.
+ */
+static int look(struct copy *c, int fd, struct stat *ret)
 {
-	for (int tries = 0; tries < 3; tries++) {
+	if (fstat(fd, ret) < 0)
+		return -errno;
+	if (!c->listing || S_ISDIR(ret->st_mode) || nuc_ctime_settled(&ret->st_ctim))
+		return 0;
+	if (c->waits > 0) {
+		c->waits--;
+		nuc_ctime_settle(&ret->st_ctim);
 		if (fstat(fd, ret) < 0)
 			return -errno;
-		if (!c->listing || S_ISDIR(ret->st_mode) || !nuc_ctime_settle(&ret->st_ctim))
-			break;
 	}
+	if (!nuc_ctime_settled(&ret->st_ctim))
+		ret->st_ctim.tv_nsec = -1;
 	return 0;
 }
 
@@ -200,6 +214,7 @@ int nuc_tree_copy(int src, int dst, const struct nuc_copy_params *params,
 		.owner = { params->chown, params->uid, params->gid },
 		.left = params->max_bytes,
 		.listing = ret_listing,
+		.waits = WAITS_MAX,
 		.ret_err = ret_err,
 	};
 	struct stat st;

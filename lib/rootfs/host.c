@@ -160,8 +160,10 @@ static int put_new(struct nuc_host_dir *d, const char *name)
 	return r == -EEXIST ? -ESTALE : r;
 }
 
-int nuc_host_put(struct nuc_host_dir *d, const char *name, const struct nuc_stamp *expected)
+int nuc_host_put(struct nuc_host_dir *d, const char *name, const struct nuc_stamp *expected,
+		 const struct nuc_stamp *made)
 {
+	struct stat st;
 	int r;
 
 	if (!expected)
@@ -176,8 +178,13 @@ int nuc_host_put(struct nuc_host_dir *d, const char *name, const struct nuc_stam
 		return r == -ENOENT ? -ESTALE : r;
 	if (moved_as_expected(d, expected))
 		return unlinkat(d->stage, d->temporary, 0) < 0 ? -errno : 0;
-	/* Back with it. If even that fails, it stays where it is, for people to find. */
-	if (move(d, name, RENAME_EXCHANGE) < 0)
+	/*
+	 * Back with it. If that fails, or gives us not our own in return, but what someone put in
+	 * its place meanwhile, then what we hold is the host's: it stays, for people to find.
+	 */
+	if (move(d, name, RENAME_EXCHANGE) < 0 ||
+	    fstatat(d->stage, d->temporary, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+	    !nuc_same_inode(made, &st))
 		stage_close(d);
 	return -ESTALE;
 }
@@ -201,7 +208,7 @@ int nuc_host_mkdir(struct nuc_host_dir *d, const char *name, struct nuc_stamp *r
 	else if ((st.st_mode & 0700) != 0700)
 		r = nuc_chmod_fd(fd, 0700); /* the umask took it */
 	if (r == 0)
-		r = nuc_host_put(d, name, NULL);
+		r = put_new(d, name);
 	if (r < 0) {
 		nuc_host_discard(d);
 		return r;

@@ -43,7 +43,8 @@ void nuc_host_discard(struct nuc_host_dir *d);
 /* 0 if `name` is what is expected; -ENOENT, -ESTALE. */
 int nuc_host_check(const struct nuc_host_dir *d, const char *name, const struct nuc_stamp *expected);
 /* Moves the entry that was made to its place, which holds `expected`, or nothing if that is NULL. */
-int nuc_host_put(struct nuc_host_dir *d, const char *name, const struct nuc_stamp *expected);
+int nuc_host_put(struct nuc_host_dir *d, const char *name, const struct nuc_stamp *expected,
+		 const struct nuc_stamp *made);
 /* Makes a directory, for its owner alone so far; *ret tells which. */
 int nuc_host_mkdir(struct nuc_host_dir *d, const char *name, struct nuc_stamp *ret);
 /* Deletes what is no directory. If nothing is there, that is success. */

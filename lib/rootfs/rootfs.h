@@ -40,8 +40,9 @@ void nuc_tree_listing_free(struct nuc_tree_listing *listing);
  * mixture of before and after, or the call fails with -ESTALE, but it never holds anything that
  * was not below `src`.
  *
- * ret_listing, if not NULL, receives what nuc_tree_carry_back() needs. The call then returns only
- * when the clock that stamps files has ticked (at most 10 ms), so that every later change shows.
+ * ret_listing, if not NULL, receives what nuc_tree_carry_back() needs. The call then waits for the
+ * clock that stamps files to tick (at most 10 ms; some more while others write to `src`), so that
+ * every later change shows, on both sides.
  *
  * -EFBIG past a limit (or RLIMIT_FSIZE, which would raise SIGXFSZ), -ENAMETOOLONG past the depth,
  * -EXDEV for a mount point below `src`, -EOPNOTSUPP for a special file, -EPERM for a hard link with

@@ -99,10 +99,11 @@ int nuc_copy_link(int from, const struct stat *st, int to_dir, const char *name,
 		  const struct nuc_owner *owner, struct nuc_stamp *ret);
 
 /*
- * Returns once whatever is changed from now on gets another ctime than this one: a file's clock
- * ticks every 1 to 10 ms (before multigrain timestamps, kernel 6.13). True if it had to wait.
+ * Whether all that is changed from now on gets another ctime than this one: the clock that stamps
+ * files ticks every 1 to 10 ms (before multigrain timestamps, kernel 6.13). Or waits until it is so.
  */
-bool nuc_ctime_settle(const struct timespec *ctime);
+bool nuc_ctime_settled(const struct timespec *ctime);
+void nuc_ctime_settle(const struct timespec *ctime);
 
 /* A path for people: 'a/b', control and non-ASCII bytes as \xNN, the middle left out when long. */
 void nuc_tree_put_path(struct nuc_buf *b, const struct nuc_tree_listing *t, uint32_t parent,
