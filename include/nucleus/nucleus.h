@@ -249,9 +249,10 @@ NUCLEUS_API int nucleus_sandbox_set_stdio(nucleus_sandbox *sandbox, int in, int 
  * @ret: receives the running process; end and free it with nucleus_process_close()
  *
  * Returns 0 once execve() has succeeded in the sandbox; -ENOENT when the program is not there,
- * -EACCES when it may not be executed, -E2BIG, -EINVAL for an empty argv, -EPERM or -ENOTSUP when
- * the host refuses a step (the error's layer names it), -EAGAIN, or the errno of the step that
- * failed. Nothing is left behind then. The sandbox does not outlive the calling process. Since: 0.1
+ * -EACCES when it may not be executed, -E2BIG, -EINVAL for an empty argv, -EISDIR when a descriptor
+ * that the program would get is a directory of the host's, -EPERM or -ENOTSUP when the host refuses
+ * a step (the error's layer names it), -EAGAIN, or the errno of the step that failed. Nothing is left
+ * behind then. The sandbox does not outlive the calling process. Since: 0.1
  */
 NUCLEUS_API int nucleus_sandbox_spawn(nucleus_sandbox *sandbox, const char *const *argv,
 				      nucleus_process **ret, nucleus_error **ret_err);

@@ -152,11 +152,38 @@ static int open_all(struct launch *l, const int stdio[3])
 	return l->caller < 0 ? l->caller : 0;
 }
 
+/*
+ * A directory of the host would be a way out, whatever the new root is: fchdir() and "..", past all
+ * mounts, and past Landlock for what is not an opening: stat, chmod, connect (CVE-2024-21626).
+ */
+static bool is_directory(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+static int check_stdio(const int stdio[3], nucleus_error **ret_err)
+{
+	static const char *const names[] = { "standard input", "standard output", "standard error" };
+	const struct nuc_where where = { "launch", "descriptors", NULL,
+					 "redirect it from or to a file, a pipe or /dev/null" };
+
+	for (int i = 0; i < 3; i++)
+		if (is_directory(stdio[i] < 0 ? i : stdio[i]))
+			return nuc_fail(ret_err, -EISDIR, &where,
+					"%s is a directory, which would lead out of the sandbox",
+					names[i]);
+	return 0;
+}
+
 /* Descriptors to pass must be open, else a number of our own could be meant by mistake. */
 static int check_passed(const struct nuc_plan *plan, nucleus_error **ret_err)
 {
 	const struct nuc_where where = { "launch", "descriptors", "process.pass-fds",
 					 "open it before the start, and not with O_CLOEXEC only" };
+	const struct nuc_where directory = { "launch", "descriptors", "process.pass-fds",
+					     "bind it as a volume" };
 
 	for (uint32_t i = 0; i < plan->n[NUC_PROG_CHILD]; i++) {
 		const struct nuc_step *s = nuc_plan_step(plan, plan->first[NUC_PROG_CHILD] + i);
@@ -170,6 +197,10 @@ static int check_passed(const struct nuc_plan *plan, nucleus_error **ret_err)
 			if (fcntl((int)fd, F_GETFD) < 0)
 				return nuc_fail(ret_err, -EBADF, &where,
 						"descriptor %u is to be passed, but is not open", fd);
+			if (is_directory((int)fd))
+				return nuc_fail(ret_err, -EISDIR, &directory,
+						"descriptor %u is a directory, which would lead out "
+						"of the sandbox", fd);
 		}
 	}
 	return 0;
@@ -409,6 +440,8 @@ int nuc_launch(struct nuc_prepared *p, const int stdio[3], const char *const *ar
 	nucleus_error *err = NULL;
 	int r = check_passed(p->plan, ret_err);
 
+	if (r == 0)
+		r = check_stdio(stdio, ret_err);
 	if (r < 0)
 		return r;
 	r = open_all(&l, stdio);

@@ -49,6 +49,7 @@ class Tally:
         self.only = only
 
     def case(self, ok, where, name, detail):
+        detail = " ".join(detail.split())
         print(f"{'ok  ' if ok else 'FAIL'} {where:<24} {name:<28} {detail}", flush=True)
         if ok:
             self.passed += 1
@@ -242,6 +243,24 @@ class Suite:
                         "outside: are what they were")
         self.judge_outside(mode, "(/proc/self/exe)", "")
 
+    def leave_by_directory(self, mode):
+        """A directory of the host as 0, 1 or 2, or passed: fchdir() and ".." lead out by it."""
+        self.host.fresh_workspace()
+        top = os.open("/", os.O_RDONLY | os.O_DIRECTORY)
+        null = os.open(os.devnull, os.O_RDWR)
+        for name in ("stdin", "stdout", "stderr", "pass-fd"):
+            streams = {s: top if s == name else null for s in ("stdin", "stdout", "stderr")}
+            flags = ["--pass-fd", str(top)] if name == "pass-fd" else []
+            # If it comes to run, it leaves by whatever it was given.
+            number = top if flags else list(streams).index(name)
+            script = f"cd -P /proc/self/fd/{number}/.."
+            r = subprocess.run(self.command(mode, flags, ["/bin/sh", "-c", script]), pass_fds=[top],
+                               check=False, timeout=PATIENCE, **streams)
+            self.tally.case(r.returncode == 125, mode, f"leave by a directory as {name}",
+                            f"[descriptors] ended with {r.returncode}")
+        os.close(top)
+        os.close(null)
+
     def all(self):
         if self.tally.wanted("outside"):
             self.refuses_outside()
@@ -253,6 +272,8 @@ class Suite:
             if config == "full":
                 self.outliving("timeout", config, mode, flags)
                 self.outliving("leave", config, mode, flags)
+                if self.tally.wanted("directory"):
+                    self.leave_by_directory(mode)
                 if self.tally.wanted("init-again"):
                     self.run_init_again(mode)
         if self.tally.wanted("race"):
