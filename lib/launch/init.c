@@ -138,14 +138,18 @@ static long audit(const struct nuc_span *table)
 {
 	static char buf[MAX_MOUNTINFO_LINE];
 	long fd = nuc_sys(__NR_openat, -100, "/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
-	long have = 0, n, r = 0;
+	long have = 0, n = 1, r = 0;
 
 	if (fd < 0)
 		return fd;
-	while (r == 0 && (n = nuc_sys(__NR_read, fd, buf + have, sizeof(buf) - (size_t)have)) > 0) {
+	while (r == 0 && n > 0) {
 		long start = 0;
 
-		have += n;
+		n = nuc_sys(__NR_read, fd, buf + have, sizeof(buf) - (size_t)have);
+		if (n < 0)
+			r = n;
+		else
+			have += n;
 		for (long i = 0; r == 0 && i < have; i++) {
 			if (buf[i] != '\n')
 				continue;
@@ -354,8 +358,10 @@ __attribute__((noreturn, used)) static void init_main(long argc, char **argv)
 		ctx.stdio[i] = -1;
 	ctx.argv = argv + 2;
 	ctx.envp = argv + argc + 1;
-	nuc_sys(__NR_fcntl, report_fd, F_SETFD, FD_CLOEXEC);
-	nuc_sys(__NR_fcntl, caller_fd, F_SETFD, FD_CLOEXEC);
+	/* The program must not have them. */
+	if (nuc_sys(__NR_fcntl, report_fd, F_SETFD, FD_CLOEXEC) < 0 ||
+	    nuc_sys(__NR_fcntl, caller_fd, F_SETFD, FD_CLOEXEC) < 0)
+		quit(127);
 	progress = map(status_fd, 4096, 3 /* PROT_READ | PROT_WRITE */, 1 /* MAP_SHARED */);
 	ctx.plan = map(plan_fd, size, 1 /* PROT_READ */, 2 /* MAP_PRIVATE */);
 
