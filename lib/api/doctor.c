@@ -349,11 +349,12 @@ static void check_privileges(struct report *r)
 		add(r, "seccomp", required(NUC_MECH_SECCOMP), MISSING,
 		    strdup("no filters, or an outer sandbox's filter hides seccomp(2)"),
 		    "use a kernel with CONFIG_SECCOMP_FILTER; outer filters must allow seccomp(2)");
-	add(r, "memfd-noexec", required(NUC_MECH_MEMFD_NOEXEC), f->memfd_noexec ? OK : DEGRADED,
-	    f->memfd_noexec
-		    ? nuc_strf("the sysctl vm.memfd_noexec is there (%ld)", r->around.memfd_noexec)
-		    : strdup("no sysctl vm.memfd_noexec: the system call filter stands in"),
-	    "nothing must be done; Linux 6.3 or newer has it");
+	/* A sandbox's own init is executed from one. */
+	add(r, "memory-files", true, r->around.memfd_noexec == 2 ? MISSING : OK,
+	    strdup(r->around.memfd_noexec == 2
+			   ? "the sysctl vm.memfd_noexec = 2 refuses executable memory files"
+			   : "may be executable: init is one"),
+	    "sysctl -w vm.memfd_noexec=1 in this pid namespace, or start from another");
 }
 
 static void check_surroundings(struct report *r)

@@ -223,7 +223,6 @@ int nuc_facts_probe(struct nuc_facts *ret)
 		return r;
 	f.dumpable = prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == 1;
 	f.no_new_privs = prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1;
-	f.memfd_noexec = exists("/proc/sys/vm/memfd_noexec");
 	probe_namespaces(&f, admin);
 	probe_filters(&f);
 	*ret = f;

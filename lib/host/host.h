@@ -22,7 +22,6 @@ struct nuc_facts {
 	int landlock_abi;		/* 0: none */
 	int landlock_errno;		/* EOPNOTSUPP: disabled at boot; ENOSYS: not built */
 	bool seccomp_filter;
-	bool memfd_noexec;		/* the per pid namespace sysctl exists (6.3) */
 	bool no_new_privs;		/* the caller has it already */
 	int last_cap;
 };

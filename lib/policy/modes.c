@@ -29,9 +29,6 @@ static const struct {
 	[NUC_MECH_IDMAP] = { "idmapped mounts",		    { BEST, MUST, MUST } },
 	[NUC_MECH_HIDEPID] = { "hidepid",		    { BEST, MUST, MUST } },
 
-	/* The sysctl came with Linux 6.3; before that the system call filter does the same work. */
-	[NUC_MECH_MEMFD_NOEXEC] = { "memfd_noexec",	    { BEST, BEST, BEST } },
-
 	[NUC_MECH_MOUNT_AUDIT] = { "mount audit",	    { OFF,  MUST, MUST } },
 	[NUC_MECH_ROOTFS] = { "own root file system",	    { OFF,  OFF,  MUST } },
 	[NUC_MECH_MEMORY_LIMIT] = { "memory limit",	    { OFF,  OFF,  MUST } },

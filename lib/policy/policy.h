@@ -83,7 +83,6 @@ enum nuc_mechanism {
 	NUC_MECH_SECCOMP,
 	NUC_MECH_LANDLOCK,	/* production: ABI 3 or newer */
 	NUC_MECH_IDMAP,		/* idmapped binds, so that files belong to the caller; root only */
-	NUC_MECH_MEMFD_NOEXEC,	/* vm.memfd_noexec=2 inside; the system call filter is the fallback */
 	NUC_MECH_MOUNT_AUDIT,
 	NUC_MECH_HIDEPID,
 	NUC_MECH_ROOTFS,	/* a rootfs of one's own (production: attested) */

@@ -130,7 +130,7 @@ static const struct nuc_rule allowed[] = {
 	CHECK("prctl", nuc_words_prctl, prctl,
 	      "names of threads; postgres PR_SET_PDEATHSIG; libcap"),
 	CHECK("arch_prctl", "option ARCH_SET_FS", arch_prctl, "ld.so: thread-local storage"),
-	CHECK("prlimit64", "pid 0", prlimit64,
+	CHECK("prlimit64", "pid 0, not RLIMIT_CORE", prlimit64,
 	      "bash ulimit, gcc, node: getrlimit() and setrlimit()"),
 	ALLOW("set_tid_address", "ld.so; without it raise() aims at a wrong thread"),
 	ALLOW("sched_getaffinity", "nproc, python3 os.sched_getaffinity, node, make -j"),
@@ -151,7 +151,6 @@ static const struct nuc_rule allowed[] = {
 	ALLOW("clock_nanosleep", "sleep, python3 time.sleep"),
 	ALLOW("clock_gettime", "CPU clocks; all where the vDSO cannot (clocksource not tsc)"),
 	ALLOW("gettimeofday", "git and bash where the vDSO cannot (clocksource not tsc)"),
-	RULE("memfd_create", "", "asked for by the policy", .with = NUC_MEMFD),
 
 	/* ---- sockets: AF_UNIX always, others as the parameters say --------------------------- */
 	RULE("socket", WORDS_UNIX, WHY_SOCKET, .clauses = { &nuc_clauses_socket_unix },
@@ -238,8 +237,7 @@ static const struct nuc_rule answers[] = {
 	ANSWER("landlock_create_ruleset", ENOSYS, NEEDLESS),
 	ANSWER("landlock_add_rule", ENOSYS, NEEDLESS),
 	ANSWER("landlock_restrict_self", ENOSYS, NEEDLESS),
-	{ .row = { "memfd_create", "ENOSYS", "a file to execute past noexec mounts and Landlock" },
-	  .error = ENOSYS, .without = NUC_MEMFD },
+	ANSWER("memfd_create", ENOSYS, "a file to execute past noexec mounts and Landlock"),
 	ANSWER("fadvise64", 0, "a hint: cat, cp, sort, postgres"),
 	ANSWER("sched_yield", 0, "a hint, which nobody checks"),
 	SOME("sync_file_range", "0 for flags SYNC_FILE_RANGE_WRITE", 0, sync_file_range,
@@ -285,8 +283,7 @@ static const char *const killed[] = {
 
 unsigned nuc_seccomp_flags(const struct nuc_seccomp_params *params)
 {
-	return (params->network ? NUC_NETWORK : 0) | (params->netlink_route ? NUC_NETLINK : 0) |
-	       (params->memfd ? NUC_MEMFD : 0);
+	return (params->network ? NUC_NETWORK : 0) | (params->netlink_route ? NUC_NETLINK : 0);
 }
 
 static const struct nuc_rule *in_use(const struct nuc_rule *rules, size_t count, unsigned flags,

@@ -9,7 +9,6 @@
 struct nuc_seccomp_params {
 	bool network;		/* AF_INET and AF_INET6 sockets beside AF_UNIX (loopback counts) */
 	bool netlink_route;	/* NETLINK_ROUTE sockets, which getifaddrs() needs */
-	bool memfd;		/* memfd_create: only where the sandbox has vm.memfd_noexec=2 */
 };
 
 /*

@@ -11,10 +11,8 @@ void nuc_seccomp_builtin(const struct nuc_seccomp_params *params, const struct s
 	static const struct {
 		const struct sock_filter *program;
 		size_t count;
-	} programs[] = { PROGRAM(0), PROGRAM(1), PROGRAM(2), PROGRAM(3),
-			 PROGRAM(4), PROGRAM(5), PROGRAM(6), PROGRAM(7) };
-	unsigned int i = (params->network ? 1 : 0) | (params->netlink_route ? 2 : 0) |
-			 (params->memfd ? 4 : 0);
+	} programs[] = { PROGRAM(0), PROGRAM(1), PROGRAM(2), PROGRAM(3) };
+	unsigned int i = (params->network ? 1 : 0) | (params->netlink_route ? 2 : 0);
 
 	*ret = programs[i].program;
 	*ret_count = programs[i].count;

@@ -32,7 +32,6 @@ struct nuc_clauses {
 enum nuc_seccomp_flag {
 	NUC_NETWORK = 1 << 0,
 	NUC_NETLINK = 1 << 1,
-	NUC_MEMFD = 1 << 2,
 };
 
 /* What becomes of a call if one of the clauses holds, or, where there are no clauses, always. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Runs a program under the default seccomp filter and nothing else, to see whether it can:
- *	seccomp_exec [--network] [--netlink] [--memfd] PROGRAM [ARGUMENT...]
+ *	seccomp_exec [--network] [--netlink] PROGRAM [ARGUMENT...]
  * A program that the filter kills is reported by its wait status, as for any other signal.
  */
 #include <linux/seccomp.h>
@@ -21,11 +21,9 @@ int main(int argc, char **argv)
 	for (; i < argc && !strncmp(argv[i], "--", 2); i++) {
 		params.network |= !strcmp(argv[i], "--network");
 		params.netlink_route |= !strcmp(argv[i], "--netlink");
-		params.memfd |= !strcmp(argv[i], "--memfd");
 	}
 	if (i == argc) {
-		fprintf(stderr, "usage: %s [--network] [--netlink] [--memfd] PROGRAM...\n",
-			argv[0]);
+		fprintf(stderr, "usage: %s [--network] [--netlink] PROGRAM...\n", argv[0]);
 		return 125;
 	}
 	r = nuc_seccomp_compile(&params, &filter, &count);

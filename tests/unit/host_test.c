@@ -170,7 +170,6 @@ START_TEST(facts_agree_with_the_kernel)
 	ck_assert_uint_eq(f.uid, geteuid());
 	ck_assert_uint_eq(f.gid, getegid());
 	ck_assert_int_eq(f.last_cap, (int)nuc_sysctl_number("/proc/sys/kernel/cap_last_cap", -1));
-	ck_assert_int_eq(f.memfd_noexec, access("/proc/sys/vm/memfd_noexec", F_OK) == 0);
 	ck_assert(f.dumpable);
 	ck_assert(!f.no_new_privs);
 	ck_assert(f.seccomp_filter);
