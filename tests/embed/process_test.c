@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: MIT */
+/* The process object: outcomes, signals, time limits, the caller's own poll loop, the end. */
+#include "embed.h"
+
+static nucleus_sandbox *sandbox;
+static int out[2];
+
+/* Each test's process inherits its own copies. */
+static void set_up(void)
+{
+	make_pipe(out);
+	sandbox = make_sandbox(ARGV("limits.timeout=1m"));
+	ck_assert_int_eq(nucleus_sandbox_set_stdio(sandbox, -1, out[1], -1), 0);
+}
+
+static void tear_down(void)
+{
+	nucleus_sandbox_free(sandbox);
+}
+
+/* Reads one line that the program wrote: it has come so far. */
+static void await_line(const char *line)
+{
+	char got[64] = "";
+	size_t n = 0;
+
+	while (n < sizeof(got) - 1 && read(out[0], got + n, 1) == 1 && got[n++] != '\n')
+		;
+	ck_assert_str_eq(got, line);
+}
+
+/* Whether every process that held the output pipe is gone. */
+static bool all_gone(int timeout_ms)
+{
+	struct pollfd p = { .fd = out[0], .events = POLLIN };
+
+	if (out[1] >= 0)
+		close(out[1]);
+	out[1] = -1;
+	return poll(&p, 1, timeout_ms) == 1 && (p.revents & POLLHUP);
+}
+
+START_TEST(outcomes_tell_exit_from_signal)
+{
+	for (int code = 0; code < 256; code += 51) {
+		char script[32];
+
+		snprintf(script, sizeof(script), "exit %d", code);
+		expect(spawn(sandbox, ARGV("sh", "-c", script)), NUCLEUS_OUTCOME_EXITED, code);
+	}
+	expect(spawn(sandbox, ARGV("sh", "-c", "kill -SEGV $$")), NUCLEUS_OUTCOME_SIGNALLED, SIGSEGV);
+	expect(spawn(sandbox, ARGV("sh", "-c", "kill -KILL $$")), NUCLEUS_OUTCOME_SIGNALLED, SIGKILL);
+}
+END_TEST
+
+START_TEST(waiting_polls_times_out_and_repeats)
+{
+	nucleus_process *p = spawn(sandbox, ARGV("sh", "-c", "echo up; sleep 0.3; exit 9"));
+	nucleus_error *e = NULL;
+	int outcome = -1, code = -1;
+	int64_t start;
+
+	await_line("up\n");
+	ck_assert_int_eq(nucleus_process_wait(p, 0, &outcome, &code, NULL), -ETIMEDOUT);
+	start = now_ms();
+	ck_assert_int_eq(nucleus_process_wait(p, 50, &outcome, &code, &e), -ETIMEDOUT);
+	ck_assert_int_ge(now_ms() - start, 45);
+	ck_assert_int_eq(outcome, -1);
+	ck_assert_int_eq(code, -1);
+	ck_assert_int_eq(nucleus_error_code(e), -ETIMEDOUT);
+	nucleus_error_free(e);
+	for (int i = 0; i < 3; i++) {
+		ck_assert_int_eq(nucleus_process_wait(p, -1, &outcome, &code, NULL), 0);
+		ck_assert_int_eq(outcome, NUCLEUS_OUTCOME_EXITED);
+		ck_assert_int_eq(code, 9);
+	}
+	ck_assert_int_eq(nucleus_process_wait(p, 0, NULL, NULL, NULL), 0);
+	nucleus_process_close(p);
+	nucleus_process_close(NULL);
+}
+END_TEST
+
+START_TEST(signals_reach_the_program)
+{
+	nucleus_process *p = spawn(sandbox, ARGV("sleep", "60"));
+
+	ck_assert_int_eq(nucleus_process_signal(p, SIGTERM), 0);
+	expect(p, NUCLEUS_OUTCOME_SIGNALLED, SIGTERM);
+
+	p = spawn(sandbox, ARGV("sh", "-c", "trap 'echo caught; exit 5' HUP; echo up; while :; do "
+					    "sleep 0.05; done"));
+	await_line("up\n");
+	ck_assert_int_eq(nucleus_process_signal(p, SIGHUP), 0);
+	await_line("caught\n");
+	expect(p, NUCLEUS_OUTCOME_EXITED, 5);
+}
+END_TEST
+
+START_TEST(signals_have_bounds)
+{
+	nucleus_process *p = spawn(sandbox, ARGV("true"));
+
+	ck_assert_int_eq(nucleus_process_signal(p, 0), -EINVAL);
+	ck_assert_int_eq(nucleus_process_signal(p, -9), -EINVAL);
+	ck_assert_int_eq(nucleus_process_signal(p, 65), -EINVAL);
+	ck_assert_int_eq(nucleus_process_wait(p, -1, NULL, NULL, NULL), 0);
+	ck_assert_int_eq(nucleus_process_signal(p, SIGTERM), -ESRCH);
+	nucleus_process_close(p);
+}
+END_TEST
+
+START_TEST(the_program_stops_and_goes_on)
+{
+	nucleus_process *p = spawn(sandbox, ARGV("sh", "-c", "echo up; while :; do echo tick; "
+							     "sleep 0.02; done"));
+	struct pollfd fd = { .fd = out[0], .events = POLLIN };
+	char bytes[4096];
+	bool quiet = false;
+
+	await_line("up\n");
+	ck_assert_int_eq(nucleus_process_signal(p, SIGSTOP), 0);
+	for (int i = 0; i < 100 && !quiet; i++) {
+		quiet = poll(&fd, 1, 200) == 0;
+		if (!quiet)
+			ck_assert_int_gt(read(out[0], bytes, sizeof(bytes)), 0);
+	}
+	ck_assert(quiet);
+	ck_assert_int_eq(nucleus_process_wait(p, 0, NULL, NULL, NULL), -ETIMEDOUT);
+	ck_assert_int_eq(nucleus_process_signal(p, SIGCONT), 0);
+	ck_assert_int_eq(poll(&fd, 1, 5000), 1);
+	/* Stopped again, it still dies at once. */
+	ck_assert_int_eq(nucleus_process_signal(p, SIGSTOP), 0);
+	ck_assert_int_eq(nucleus_process_signal(p, SIGKILL), 0);
+	expect(p, NUCLEUS_OUTCOME_KILLED, SIGKILL);
+}
+END_TEST
+
+#define FAMILY                                                                                     \
+	"(setsid sh -c 'trap \"\" HUP TERM INT; (sleep 60 & sleep 60)' &) ; echo up; "
+
+START_TEST(close_ends_descendants_too)
+{
+	nucleus_process *p = spawn(sandbox, ARGV("sh", "-c", FAMILY "sleep 60"));
+
+	await_line("up\n");
+	nucleus_process_close(p);
+	/* close() waits until all is gone: nobody holds the pipe any more. */
+	ck_assert(all_gone(0));
+}
+END_TEST
+
+START_TEST(the_programs_end_is_the_sandboxes_end)
+{
+	nucleus_process *p = spawn(sandbox, ARGV("sh", "-c", FAMILY "exit 3"));
+	int outcome, code;
+
+	await_line("up\n");
+	ck_assert_int_eq(nucleus_process_wait(p, -1, &outcome, &code, NULL), 0);
+	ck_assert_int_eq(outcome, NUCLEUS_OUTCOME_EXITED);
+	ck_assert_int_eq(code, 3);
+	ck_assert(all_gone(0));
+	nucleus_process_close(p);
+}
+END_TEST
+
+START_TEST(the_time_limit_ends_descendants_too)
+{
+	nucleus_sandbox *s = make_sandbox(ARGV("limits.timeout=300ms"));
+	nucleus_process *p;
+	int64_t start = now_ms();
+	int outcome, code;
+
+	ck_assert_int_eq(nucleus_sandbox_set_stdio(s, -1, out[1], -1), 0);
+	p = spawn(s, ARGV("sh", "-c", "trap '' TERM INT HUP; " FAMILY "sleep 60"));
+	await_line("up\n");
+	ck_assert_int_eq(nucleus_process_wait(p, -1, &outcome, &code, NULL), 0);
+	ck_assert_int_eq(outcome, NUCLEUS_OUTCOME_TIMEOUT);
+	ck_assert_int_eq(code, 0);
+	ck_assert_int_ge(now_ms() - start, 290);
+	ck_assert_int_lt(now_ms() - start, 5000);
+	ck_assert(all_gone(0));
+	nucleus_process_close(p);
+	nucleus_sandbox_free(s);
+}
+END_TEST
+
+START_TEST(a_kill_from_outside_is_told_as_such)
+{
+	nucleus_process *p = spawn(sandbox, ARGV("sh", "-c", FAMILY "sleep 60"));
+	uint64_t value;
+	int outcome, code;
+
+	await_line("up\n");
+	ck_assert_int_eq(kill(nucleus_process_pid(p), SIGKILL), 0);
+	ck_assert_int_eq(nucleus_process_wait(p, -1, &outcome, &code, NULL), 0);
+	ck_assert_int_eq(outcome, NUCLEUS_OUTCOME_KILLED);
+	ck_assert_int_eq(code, SIGKILL);
+	ck_assert_int_eq(nucleus_process_stats(p, "user-time-us", &value), -ENODATA);
+	ck_assert(all_gone(0));
+	nucleus_process_close(p);
+}
+END_TEST
+
+START_TEST(ten_sandboxes_live_in_one_poll_loop)
+{
+	nucleus_process *p[10];
+	struct pollfd fds[10];
+	int seen = 0, order[10];
+
+	for (int i = 0; i < 10; i++) {
+		char script[64];
+
+		/* The later started ends the sooner. */
+		snprintf(script, sizeof(script), "sleep 0.%02d; exit %d", 95 - i * 10, i);
+		p[i] = spawn(sandbox, ARGV("sh", "-c", script));
+		fds[i] = (struct pollfd){ .fd = nucleus_process_pidfd(p[i]), .events = POLLIN };
+	}
+	while (seen < 10) {
+		ck_assert_int_gt(poll(fds, 10, 10000), 0);
+		for (int i = 0; i < 10; i++) {
+			int outcome, code;
+
+			if (!fds[i].revents)
+				continue;
+			ck_assert_int_eq(nucleus_process_wait(p[i], 0, &outcome, &code, NULL), 0);
+			ck_assert_int_eq(outcome, NUCLEUS_OUTCOME_EXITED);
+			ck_assert_int_eq(code, i);
+			order[seen++] = i;
+			fds[i].fd = -1;
+			nucleus_process_close(p[i]);
+		}
+	}
+	ck_assert_int_gt(order[0], order[9]);
+}
+END_TEST
+
+START_TEST(a_process_outlives_its_sandbox_object)
+{
+	nucleus_sandbox *s = make_sandbox(ARGV("limits.timeout=1m"));
+	nucleus_process *p = spawn(s, ARGV("sh", "-c", "sleep 0.2; exit 4"));
+
+	nucleus_sandbox_free(s);
+	expect(p, NUCLEUS_OUTCOME_EXITED, 4);
+}
+END_TEST
+
+START_TEST(a_sandbox_takes_another_policy)
+{
+	nucleus_process *first = spawn(sandbox, ARGV("sh", "-c", "sleep 0.2; exit 4"));
+	nucleus_policy *policy;
+	char *before, *after;
+
+	ck_assert_int_eq(nucleus_sandbox_hash(sandbox, &before), 0);
+	ck_assert_int_eq(nucleus_policy_new(&policy), 0);
+	ck_assert_int_eq(nucleus_policy_set(policy, "process.hostname", "other", NULL), 0);
+	ck_assert_int_eq(nucleus_sandbox_apply_policy(sandbox, policy, NULL), 0);
+	ck_assert_int_eq(nucleus_sandbox_hash(sandbox, &after), 0);
+	ck_assert_str_ne(before, after);
+	nucleus_free(before);
+	nucleus_free(after);
+	expect(spawn(sandbox, ARGV("sh", "-c", "test $(cat /proc/sys/kernel/hostname) = other")),
+	       NUCLEUS_OUTCOME_EXITED, 0);
+	expect(first, NUCLEUS_OUTCOME_EXITED, 4);
+
+	/* A policy that is refused leaves the sandbox as it was. */
+	ck_assert_int_eq(nucleus_policy_set(policy, "workspace.path", "/no/such/dir", NULL), 0);
+	ck_assert_int_eq(nucleus_sandbox_apply_policy(sandbox, policy, NULL), -ENOENT);
+	expect(spawn(sandbox, ARGV("sh", "-c", "test $(cat /proc/sys/kernel/hostname) = other")),
+	       NUCLEUS_OUTCOME_EXITED, 0);
+	nucleus_policy_free(policy);
+}
+END_TEST
+
+START_TEST(statistics_are_told_when_they_are_known)
+{
+	nucleus_process *p = spawn(sandbox, ARGV("sh", "-c", "echo up; i=0; while [ $i -lt 50000 ]; do "
+							     "i=$((i+1)); done; sleep 0.2"));
+	uint64_t launch, wall, user, system, rss, value = 42;
+
+	await_line("up\n");
+	ck_assert_int_eq(nucleus_process_stats(p, "launch-time-us", &launch), 0);
+	ck_assert_int_eq(nucleus_process_stats(p, "wall-time-us", &value), -EAGAIN);
+	ck_assert_int_eq(nucleus_process_stats(p, "no-such-figure", &value), -ENOENT);
+	ck_assert_uint_eq(value, 42);
+	ck_assert_int_eq(nucleus_process_wait(p, -1, NULL, NULL, NULL), 0);
+	ck_assert_int_eq(nucleus_process_stats(p, "wall-time-us", &wall), 0);
+	ck_assert_int_eq(nucleus_process_stats(p, "user-time-us", &user), 0);
+	ck_assert_int_eq(nucleus_process_stats(p, "system-time-us", &system), 0);
+	ck_assert_int_eq(nucleus_process_stats(p, "max-rss-bytes", &rss), 0);
+	ck_assert_uint_gt(launch, 0);
+	ck_assert_uint_ge(wall, 200000);
+	ck_assert_uint_gt(user + system, 0);
+	ck_assert_uint_lt(user + system, wall);
+	ck_assert_uint_gt(rss, 100000);
+	nucleus_process_close(p);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("process");
+	TCase *t = tcase_create("process");
+
+	tcase_add_checked_fixture(t, set_up, tear_down);
+	tcase_set_timeout(t, 60);
+	tcase_add_test(t, outcomes_tell_exit_from_signal);
+	tcase_add_test(t, waiting_polls_times_out_and_repeats);
+	tcase_add_test(t, signals_reach_the_program);
+	tcase_add_test(t, signals_have_bounds);
+	tcase_add_test(t, the_program_stops_and_goes_on);
+	tcase_add_test(t, close_ends_descendants_too);
+	tcase_add_test(t, the_programs_end_is_the_sandboxes_end);
+	tcase_add_test(t, the_time_limit_ends_descendants_too);
+	tcase_add_test(t, a_kill_from_outside_is_told_as_such);
+	tcase_add_test(t, ten_sandboxes_live_in_one_poll_loop);
+	tcase_add_test(t, a_process_outlives_its_sandbox_object);
+	tcase_add_test(t, a_sandbox_takes_another_policy);
+	tcase_add_test(t, statistics_are_told_when_they_are_known);
+	suite_add_tcase(s, t);
+	return run_suite(s);
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fault-victim MARKER KIND PROJECT PROGRAM: makes a sandbox, says 'R' on 1, waits for a byte on 0,
+ * launches PROGRAM with the marker among its arguments, tells how that went. The argument stands in
+ * the command line of every process that comes of it: also of the child, which shares this memory.
+ */
+#include <dirent.h>
+#include <sys/syscall.h>
+
+#include <nucleus/nucleus.h>
+
+#include "fault.h"
+
+static int count_own(void)
+{
+	DIR *d = opendir("/proc/self/fd");
+	FILE *children = fopen("/proc/thread-self/children", "re");
+	int n = 0, pid;
+
+	while (d && readdir(d))
+		n++;
+	while (children && fscanf(children, "%d", &pid) == 1)
+		n++;
+	if (d)
+		closedir(d);
+	if (children)
+		fclose(children);
+	return n;
+}
+
+static int set(nucleus_policy *p, const char *key, const char *value)
+{
+	return nucleus_policy_set(p, key, value, NULL);
+}
+
+int main(int argc, char **argv)
+{
+	struct verdict v = { .outcome = -1, .code = -1 };
+	nucleus_process *process = NULL;
+	nucleus_sandbox *sandbox;
+	nucleus_policy *policy;
+	nucleus_error *e = NULL;
+	bool copy;
+	int before;
+	char byte;
+
+	if (argc != 5)
+		return 2;
+	copy = !strcmp(argv[2], "copy");
+	if (nucleus_policy_new(&policy) < 0 || set(policy, "mode", "strict-agent") < 0 ||
+	    set(policy, "workspace.path", argv[3]) < 0 ||
+	    (copy && set(policy, "workspace.mode", "copy-in-out") < 0) ||
+	    (copy && (set(policy, "context.path", argv[3]) < 0 ||
+		      set(policy, "context.mode", "copy") < 0)) ||
+	    nucleus_sandbox_new(&sandbox) < 0)
+		return 2;
+	if (nucleus_sandbox_apply_policy(sandbox, policy, &e) < 0) {
+		fprintf(stderr, "victim: %s\n", e ? nucleus_error_message(e) : "?");
+		return 2;
+	}
+	before = count_own();
+	if (write(1, "R", 1) != 1 || read(0, &byte, 1) != 1)
+		return 2;
+
+	syscall(PHASE_CALL, PHASE_BEGIN);
+	v.spawned = nucleus_sandbox_spawn(
+		sandbox, (const char *const[]){ "sh", "-c", argv[4], argv[1], NULL }, &process, NULL);
+	syscall(PHASE_CALL, PHASE_END);
+
+	if (v.spawned == 0 && strcmp(argv[4], "sleep 600") != 0) {
+		nucleus_process_wait(process, -1, &v.outcome, &v.code, NULL);
+		nucleus_process_close(process);
+		process = NULL;
+	}
+	v.leaked = process ? 0 : count_own() - before;
+	if (write(1, &v, sizeof(v)) != sizeof(v))
+		return 2;
+	pause();
+	return 0;
+}
