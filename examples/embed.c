@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Runs a program in a strict sandbox whose workspace is a directory of yours:
+ *
+ *   cc -o embed embed.c $(pkg-config --cflags --libs nucleus)
+ *   ./embed ~/project make
+ */
+#include <stdio.h>
+
+#include <nucleus/nucleus.h>
+
+int main(int argc, char **argv)
+{
+	nucleus_policy *policy = NULL;
+	nucleus_sandbox *sandbox = NULL;
+	nucleus_process *process = NULL;
+	nucleus_error *error = NULL;
+	int outcome = 0, code = 0;
+
+	if (argc < 3)
+		return 2;
+	if (nucleus_policy_new(&policy) == 0 &&
+	    nucleus_policy_set(policy, "mode", "strict-agent", &error) == 0 &&
+	    nucleus_policy_set(policy, "workspace.path", argv[1], &error) == 0 &&
+	    nucleus_policy_set(policy, "workspace.exec", "true", &error) == 0 &&
+	    nucleus_policy_set(policy, "limits.timeout", "5m", &error) == 0 &&
+	    nucleus_sandbox_new(&sandbox) == 0 &&
+	    nucleus_sandbox_apply_policy(sandbox, policy, &error) == 0 &&
+	    nucleus_sandbox_spawn(sandbox, (const char *const *)argv + 2, &process, &error) == 0)
+		nucleus_process_wait(process, -1, &outcome, &code, &error);
+
+	if (error)
+		fprintf(stderr, "%s: %s\n", nucleus_error_layer(error), nucleus_error_message(error));
+	nucleus_process_close(process);
+	nucleus_sandbox_free(sandbox);
+	nucleus_policy_free(policy);
+	nucleus_error_free(error);
+	return outcome == NUCLEUS_OUTCOME_EXITED ? code : 125;
+}
