@@ -410,7 +410,11 @@ int nuc_emit_process(struct nuc_builder *b)
 	/* In the order of their numbers: verify wants sets sorted. */
 	emit_rlimit(b, RLIMIT_FSIZE, file_size ? file_size : -1,
 		    nuc_policy_origin(p, NUC_OPT_MAX_FILE_SIZE));
-	emit_rlimit(b, RLIMIT_CORE, 0, NULL);
+	/*
+	 * 1, not 0: too small for a file, and the one value for which the kernel does not start the
+	 * handler that a core_pattern with '|' names, as root on the host (fs/coredump.c).
+	 */
+	emit_rlimit(b, RLIMIT_CORE, 1, NULL);
 	emit_rlimit(b, RLIMIT_NPROC, nuc_policy_int(p, NUC_OPT_MAX_PROCESSES),
 		    nuc_policy_origin(p, NUC_OPT_MAX_PROCESSES));
 	emit_rlimit(b, RLIMIT_NOFILE, nuc_policy_int(p, NUC_OPT_MAX_FILES),

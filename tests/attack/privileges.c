@@ -96,10 +96,20 @@ static int raise_limit(const struct act *act)
 {
 	struct rlimit l;
 
+	/* That of core dumps cannot even be read: it is 1 (see lower_core). */
 	if (getrlimit((__rlimit_resource_t)act->args[0], &l) < 0)
-		return UNTRIED;
+		l.rlim_max = 1;
 	l.rlim_cur = l.rlim_max = l.rlim_max + 1;
 	return refused(setrlimit((__rlimit_resource_t)act->args[0], &l));
+}
+
+/* With 0 instead of 1 the kernel would run a core_pattern handler on the host, as root. */
+static int lower_core(const struct act *act)
+{
+	const struct rlimit none = { 0, 0 };
+
+	(void)act;
+	return refused(setrlimit(RLIMIT_CORE, &none));
 }
 
 #define PRCTL(...) do_call, .nr = __NR_prctl, .args = { __VA_ARGS__ }
@@ -161,6 +171,8 @@ static const struct act acts[] = {
 	  .args = { RLIMIT_FSIZE }, .by = { EPERM }, .deep = { EPERM } },
 	{ "raise-core", "rlimit", "raise the limit of core dumps", raise_limit,
 	  .args = { RLIMIT_CORE }, .by = { EPERM }, .deep = { EPERM } },
+	{ "lower-core", "seccomp", "have a crash run the host's core dump handler", lower_core,
+	  .by = { BY_SECCOMP } },
 };
 
 const struct act_list privilege_acts = ACT_LIST(acts);
