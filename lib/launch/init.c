@@ -30,9 +30,14 @@ struct timespec64 {
 
 static struct nuc_context ctx;
 static char stack[STACK_SIZE] __attribute__((aligned(16)));
-static int exec_failed;
-/* Shared with the caller, who reads it only if init ends without a word: a pipe would wake it. */
-static volatile uint32_t *progress;
+/*
+ * Shared with the caller, who reads it only if init ends without a word: a pipe would wake it. And
+ * with the program's process until its exec, which need not be in init's memory.
+ */
+static volatile struct {
+	uint32_t step;
+	uint32_t exec_failed;
+} *progress;
 
 __attribute__((noreturn)) static void quit(int status)
 {
@@ -187,12 +192,12 @@ static uint32_t run_until_fork(uint32_t i, int in_child)
 
 		if (s->op == NUC_OP_FORK)
 			return i;
-		*progress = i;
+		progress->step = i;
 		r = init_step(s);
 		if (r < 0) {
 			report_step(NUC_REPORT_FAILED, i, (int32_t)-r);
 			if (in_child) {
-				exec_failed = 1;
+				progress->exec_failed = 1;
 				nuc_sys(__NR_exit, 127);
 			}
 			quit(127);
@@ -201,24 +206,25 @@ static uint32_t run_until_fork(uint32_t i, int in_child)
 	return i;
 }
 
-/* After FORK, in init's memory (CLONE_VM) until the exec. */
+/* After FORK: init waits until the exec, whether this is in its memory (CLONE_VM) or in a copy. */
 static int program_main(void *first)
 {
 	run_until_fork((uint32_t)(uintptr_t)first, 1);
-	exec_failed = 1; /* the last step is an exec: verify holds that */
+	progress->exec_failed = 1; /* the last step is an exec: verify holds that */
 	return 127;
 }
 
-static long start_program(uint32_t first)
+static long start_program(uint32_t fork_at)
 {
 	struct nuc_clone_args args = {
-		.flags = CLONE_VM | CLONE_VFORK,
+		.flags = CLONE_VFORK | (nuc_plan_step(ctx.plan, fork_at)->arg[0] ? CLONE_VM : 0),
 		.exit_signal = SIGCHLD_,
 		.stack = (uint64_t)(uintptr_t)stack,
 		.stack_size = sizeof(stack),
 	};
 
-	return nuc_clone3(&args, sizeof(args), program_main, (void *)(uintptr_t)first);
+	return nuc_clone3(&args, sizeof(args), program_main,
+			  (void *)(uintptr_t)(fork_at + 1));
 }
 
 /* ---- PID 1's life ------------------------------------------------------------------------------ */
@@ -363,8 +369,11 @@ __attribute__((noreturn, used)) static void init_main(long argc, char **argv)
 	    nuc_sys(__NR_fcntl, caller_fd, F_SETFD, FD_CLOEXEC) < 0)
 		quit(127);
 	progress = map(status_fd, 4096, 3 /* PROT_READ | PROT_WRITE */, 1 /* MAP_SHARED */);
+	progress->exec_failed = 0; /* of an earlier launch */
 	ctx.plan = map(plan_fd, size, 1 /* PROT_READ */, 2 /* MAP_PRIVATE */);
 
+	/* What a terminal or kill(0) sends to the caller's process group is the caller's to pass on. */
+	nuc_sys(__NR_setsid);
 	/* Blocked signals wait for signalfd, also those that PID 1 would not be given otherwise. */
 	nuc_sys(__NR_rt_sigprocmask, 2 /* SIG_SETMASK */, &all, 0, 8);
 	/* An ignored SIGCHLD is inherited, and would make the kernel reap in our place. */
@@ -376,12 +385,12 @@ __attribute__((noreturn, used)) static void init_main(long argc, char **argv)
 
 	fork_at = run_until_fork(ctx.plan->first[NUC_PROG_INIT], 0);
 	started = now_us();
-	program = start_program(fork_at + 1);
+	program = start_program(fork_at);
 	if (program < 0) {
 		report_step(NUC_REPORT_FAILED, fork_at, (int32_t)-program);
 		quit(127);
 	}
-	if (exec_failed)
+	if (progress->exec_failed)
 		quit(127);
 	signals = nuc_sys(__NR_signalfd4, -1, &all, 8, O_CLOEXEC | O_NONBLOCK);
 	if (signals < 0) {

@@ -401,11 +401,18 @@ static void emit_rlimit(struct nuc_builder *b, int resource, int64_t wanted, con
 int nuc_emit_process(struct nuc_builder *b)
 {
 	const nucleus_policy *p = b->policy;
+	const struct nuc_facts *f = &b->world->facts;
 	const char *cwd = nuc_policy_str(p, NUC_OPT_CWD);
 	int64_t file_size = nuc_policy_int(p, NUC_OPT_MAX_FILE_SIZE);
 
 	nuc_b_step(b, NUC_PROG_INIT, NUC_OP_UNDUMPABLE, NULL, 0, 0, 0);
-	nuc_b_step(b, NUC_PROG_INIT, NUC_OP_FORK, NULL, 0, 0, 0);
+	/*
+	 * Before Linux 6.2 not exec but only fork enters the time namespace that was unshared, and then
+	 * fork is EINVAL with CLONE_VM. Elsewhere there is no need to copy init's memory.
+	 */
+	nuc_b_step(b, NUC_PROG_INIT, NUC_OP_FORK, NULL,
+		   f->kernel_major > 6 || (f->kernel_major == 6 && f->kernel_minor >= 2) ||
+			   !(b->head.mechanisms & (1u << NUC_MECH_NS_TIME)), 0, 0);
 	nuc_b_step(b, NUC_PROG_INIT, NUC_OP_SESSION, NULL, 0, 0, 0);
 	/* In the order of their numbers: verify wants sets sorted. */
 	emit_rlimit(b, RLIMIT_FSIZE, file_size ? file_size : -1,

@@ -504,6 +504,21 @@ START_TEST(a_caller_with_a_gigabyte_starts_as_fast)
 }
 END_TEST
 
+START_TEST(a_signal_to_the_callers_group_is_the_callers)
+{
+	nucleus_sandbox *s = make_sandbox(ARGV("limits.timeout=1m"));
+	nucleus_process *p;
+
+	signal(SIGUSR1, SIG_IGN);
+	setpgid(0, 0);
+	p = spawn(s, ARGV("sleep", "60"));
+	ck_assert_int_eq(kill(0, SIGUSR1), 0);
+	ck_assert_int_eq(nucleus_process_wait(p, 300, NULL, NULL, NULL), -ETIMEDOUT);
+	nucleus_process_close(p);
+	nucleus_sandbox_free(s);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("caller");
@@ -528,6 +543,7 @@ int main(void)
 	tcase_add_test(t, blocked_and_ignored_signals_do_not_reach_the_program);
 	tcase_add_test(t, a_storm_of_signals_interrupts_nothing);
 	tcase_add_test(t, a_caller_with_a_gigabyte_starts_as_fast);
+	tcase_add_test(t, a_signal_to_the_callers_group_is_the_callers);
 	suite_add_tcase(s, t);
 	return run_suite(s);
 }
