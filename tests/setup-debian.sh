@@ -1,0 +1,63 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Sees to it that this Debian machine has what the project needs, and installs what is missing:
+#
+#   sh tests/setup-debian.sh build    to build, and to run examples/quickstart.sh
+#   sh tests/setup-debian.sh test     also to run every test and the benchmarks (brings PostgreSQL)
+#
+# This is the one place that names packages. Silent when nothing is missing.
+set -eu
+
+# PACKAGE, or PACKAGE=FILE where the file is enough, whichever package brought it.
+build='gcc libc6-dev meson ninja-build pkg-config libseccomp-dev libsodium-dev libjansson-dev scdoc
+	python3=/usr/bin/python3 git make=/usr/bin/make'
+# The tools of the tests, then the real programs that are run in sandboxes.
+test='check g++ clang clang-tidy cppcheck libclang-rt-14-dev man-db=/usr/bin/man
+	bubblewrap busybox-static=/bin/busybox nodejs=/usr/bin/node npm=/usr/bin/npm
+	postgresql=/usr/lib/postgresql/15/bin/initdb perl=/usr/bin/perl patch=/usr/bin/patch
+	xz-utils=/usr/bin/xz procps=/usr/bin/ps util-linux=/usr/bin/setpriv'
+
+case ${1-} in
+build) wanted=$build ;;
+test) wanted="$build $test" ;;
+*)
+	echo "usage: sh tests/setup-debian.sh build|test" >&2
+	exit 2
+	;;
+esac
+
+if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
+	echo "setup: not a Debian system: please install by hand what corresponds to:" $wanted >&2
+	exit 1
+fi
+
+missing=
+for w in $wanted; do
+	package=${w%%=*}
+	case $w in
+	*=*) [ -e "${w#*=}" ] && continue ;;
+	esac
+	dpkg-query -W -f='${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed ||
+		missing="$missing $package"
+done
+[ -n "$missing" ] || exit 0
+
+if [ "$(id -u)" != 0 ]; then
+	echo "setup: packages are missing; install them as root, then try again:" >&2
+	echo "  apt-get install$missing" >&2
+	exit 1
+fi
+
+echo "setup: installing$missing" >&2
+export DEBIAN_FRONTEND=noninteractive
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+install() {
+	apt-get install -qq -y --no-install-recommends $missing >"$log" 2>&1 </dev/null
+}
+# A machine whose package lists are missing or old learns new ones.
+install || { apt-get update -qq >"$log" 2>&1 && install; } || {
+	tail -n 20 "$log" >&2
+	echo "setup: apt-get could not install$missing" >&2
+	exit 1
+}
