@@ -212,7 +212,7 @@ static int idmap_slot(struct nuc_builder *b, const struct nuc_look *src, uint8_t
 {
 	uint32_t uid = src->uid, gid = src->gid;
 	char uid_map[64], gid_map[64];
-	struct nuc_step *s;
+	struct nuc_step *s, idmap;
 	size_t i;
 
 	for (i = 0; i < b->n_idmaps; i++)
@@ -229,6 +229,11 @@ static int idmap_slot(struct nuc_builder *b, const struct nuc_look *src, uint8_t
 	s = nuc_b_step(b, NUC_PROG_HOST, NUC_OP_IDMAP, NULL, nuc_b_str(b, uid_map),
 		       nuc_b_str(b, gid_map), 0);
 	s->out = (uint8_t)(NUC_SLOT_IDMAP + i);
+	/* Maps are made once, copies at each start: a copied root's stands there already. */
+	idmap = *s;
+	for (; !b->failed && s > b->steps[NUC_PROG_HOST] && s[-1].op == NUC_OP_COPY; s--)
+		s[0] = s[-1];
+	*s = idmap;
 found:
 	*ret = (uint8_t)(NUC_SLOT_IDMAP + i);
 	return 0;

@@ -316,11 +316,44 @@ def swap_while_running(suite):
         shutil.rmtree(tree, ignore_errors=True)
 
 
+# ---- a hostile root file system -----------------------------------------------------------------
+
+def hostile_rootfs(suite):
+    """
+    A root file system from somebody else, in which a directory that nucleus itself fills is a link
+    out of it. It may be refused, or run; the directory that the link names is neither shown nor
+    written to.
+    """
+    host = suite.host
+    root = host.path("root")
+    for name in ("etc", "dev", "proc", "tmp", "home", "home/agent", "run", "var", "bin/tools",
+                 "etc/passwd", "dev/shm", "workspace"):
+        for mode in ("bind", "copy"):
+            for target in (host.path("victim"), os.path.relpath(host.path("victim"), "/")):
+                shutil.rmtree(root, ignore_errors=True)
+                os.makedirs(os.path.join(root, "bin"))
+                shutil.copy("/bin/busybox", os.path.join(root, "bin", "sh"))
+                os.makedirs(os.path.dirname(os.path.join(root, name)), exist_ok=True)
+                os.symlink(target, os.path.join(root, name))
+                r = subprocess.run(
+                    [suite.nucleus, "run", "--mode", "strict-agent", "--rootfs", root,
+                     "--rootfs-mode", mode, "--workspace", host.path("workspace"), "--",
+                     "/bin/sh", "-c", f"cat /{name}/secret; echo x >/{name}/secret; exit 0"],
+                    stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                    check=False, timeout=60)
+                wrong = host.damage(r.stdout + r.stderr)
+                suite.tally.case(r.returncode in (0, 125) and not wrong, "strict-agent",
+                                 f"rootfs-{name}-is-link-{mode}",
+                                 f"[resolved in root] ended with {r.returncode} {'; '.join(wrong)}")
+    shutil.rmtree(root)
+
+
 def run(suite):
     suite.host.fresh_workspace()
     swap_after_plan(suite)
     hostile_tree(suite)
     swap_while_running(suite)
+    hostile_rootfs(suite)
     planted_targets(suite)
     race_target(suite)
     race(suite, "race-directory-link", link_to_victim(suite))

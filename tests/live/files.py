@@ -258,6 +258,30 @@ class Rootfs(Case):
                             "! sh -c 'echo y >/opt/y' 2>/dev/null")
             self.assertEqual(out, "in the root\n/etc/app.conf\nagent\n", mode)
 
+    def test_together_with_everything_else(self):
+        self.require("/bin/busybox")
+        shutil.copy("/bin/busybox", self.root / "bin" / "sh")
+        for name in ("workspace", "context", "volume"):
+            self.make(f"{name}/file", name)
+        volume = ["--volume", f"{self.dir}/volume:/volume:rw", "--tmpfs", "/scratch:1M"]
+        script = "cat /volume/file; echo x >/scratch/x; for d in /context /workspace; do " \
+                 "test -d $d && cat $d/file; done; echo"
+        root = ["--rootfs", self.root]
+        for rootfs in ([], root, [*root, "--rootfs-mode", "copy"]):
+            for workspace in (None, "bind-rw", "bind-ro", "copy-in-out"):
+                for context in (None, "bind", "copy"):
+                    flags, wanted = [*rootfs, *volume], "volume"
+                    if context:
+                        flags += ["--context", self.dir / "context", "--context-mode", context]
+                        wanted += "context"
+                    if workspace:
+                        flags += ["--workspace", self.dir / "workspace"]
+                        flags += ["--workspace-mode", workspace]
+                        wanted += "workspace"
+                    with self.subTest(flags=flags):
+                        self.assertEqual(self.good(*flags, "--", "/bin/sh", "-c", script),
+                                         f"{wanted}\n")
+
     def test_program_that_is_not_there(self):
         r = self.nucleus("--rootfs", self.root, "--", "/usr/bin/git")
         self.assertEqual(r.returncode, 127)
