@@ -103,13 +103,12 @@ static int raise_limit(const struct act *act)
 	return refused(setrlimit((__rlimit_resource_t)act->args[0], &l));
 }
 
-/* With 0 instead of 1 the kernel would run a core_pattern handler on the host, as root. */
-static int lower_core(const struct act *act)
+/* The limit is 1, for which alone the kernel runs no core dump handler of the host's. */
+static int set_core(const struct act *act)
 {
-	const struct rlimit none = { 0, 0 };
+	const struct rlimit l = { (rlim_t)act->args[0], (rlim_t)act->args[0] };
 
-	(void)act;
-	return refused(setrlimit(RLIMIT_CORE, &none));
+	return refused(setrlimit(RLIMIT_CORE, &l));
 }
 
 #define PRCTL(...) do_call, .nr = __NR_prctl, .args = { __VA_ARGS__ }
@@ -169,10 +168,10 @@ static const struct act acts[] = {
 	  .args = { RLIMIT_NPROC }, .by = { EPERM }, .deep = { EPERM } },
 	{ "raise-file-size", "rlimit", "raise the limit of file sizes", raise_limit,
 	  .args = { RLIMIT_FSIZE }, .by = { EPERM }, .deep = { EPERM } },
-	{ "raise-core", "rlimit", "raise the limit of core dumps", raise_limit,
-	  .args = { RLIMIT_CORE }, .by = { EPERM }, .deep = { EPERM } },
-	{ "lower-core", "seccomp", "have a crash run the host's core dump handler", lower_core,
-	  .by = { BY_SECCOMP } },
+	{ "raise-core", "rlimit", "raise the limit of core dumps", set_core, .args = { 1L << 30 },
+	  .by = { EPERM }, .deep = { EPERM } },
+	{ "lower-core", "seccomp", "lower it to 0, at which the host's core dump handler is run",
+	  set_core, .args = { 0 }, .by = { EPERM }, .sole = true },
 };
 
 const struct act_list privilege_acts = ACT_LIST(acts);
