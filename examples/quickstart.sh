@@ -47,7 +47,8 @@ echo "An agent's job in $project,"
 echo "by nucleus run --mode strict-agent --workspace ... --workspace-exec -- sh agent.sh:"
 sandbox sh agent.sh >"$scratch/job" || stop "the job failed"
 cat "$scratch/job"
-for expected in '3 commits' 'Ran 5 tests, all passed' 'wordcount <README.md  *33 words' \
+words=$(wc -w <"$project/README.md")
+for expected in '3 commits' 'Ran 5 tests, all passed' "wordcount <README.md  *$words words" \
 	'Checked, by agent'; do
 	grep -q "$expected" "$scratch/job" || stop "the job did not do what it should: '$expected'"
 done
@@ -55,8 +56,8 @@ done
 [ -O "$project/wordcount" ] || stop "what the agent built does not belong to you"
 
 echo
-echo "What it tried besides, by sandbox python3 misbehave.py:"
-sandbox python3 misbehave.py || stop "something was not refused"
+echo "What misbehave.py tried, in the same sandbox:"
+sandbox python3 misbehave.py $$ || stop "something was not refused"
 
 echo
-echo "All as it should be. Next: sh tests/run.sh, or $nucleus help"
+echo "All is as it should be. The next command: sh tests/run.sh"
