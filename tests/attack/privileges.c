@@ -96,9 +96,8 @@ static int raise_limit(const struct act *act)
 {
 	struct rlimit l;
 
-	/* That of core dumps cannot even be read: it is 1 (see lower_core). */
 	if (getrlimit((__rlimit_resource_t)act->args[0], &l) < 0)
-		l.rlim_max = 1;
+		return UNTRIED;
 	l.rlim_cur = l.rlim_max = l.rlim_max + 1;
 	return refused(setrlimit((__rlimit_resource_t)act->args[0], &l));
 }
