@@ -177,9 +177,23 @@ static int check_stdio(const int stdio[3], nucleus_error **ret_err)
 	return 0;
 }
 
-/* Descriptors to pass must be open, else a number of our own could be meant by mistake. */
-static int check_passed(const struct nuc_plan *plan, nucleus_error **ret_err)
+/* Whether a number is that of a descriptor which the library itself opened for this sandbox. */
+static bool is_own(const struct nuc_prepared *p, int fd)
 {
+	bool own = fd == p->init_fd || fd == p->plan_fd || fd == p->status_fd;
+
+	for (int i = 0; i < NUC_SLOTS; i++)
+		own |= fd == p->slots[i];
+	return own;
+}
+
+/*
+ * Descriptors to pass must be open, and the caller's: a number that it does not use may be one of ours,
+ * now that they are prepared, or a moment later.
+ */
+static int check_passed(const struct nuc_prepared *p, nucleus_error **ret_err)
+{
+	const struct nuc_plan *plan = p->plan;
 	const struct nuc_where where = { "launch", "descriptors", "process.pass-fds",
 					 "open it before the start, and not with O_CLOEXEC only" };
 	const struct nuc_where directory = { "launch", "descriptors", "process.pass-fds",
@@ -194,7 +208,7 @@ static int check_passed(const struct nuc_plan *plan, nucleus_error **ret_err)
 		for (uint32_t k = 0; k < span->len / sizeof(uint32_t); k++) {
 			uint32_t fd = ((const uint32_t *)nuc_plan_data(plan, span->at))[k];
 
-			if (fcntl((int)fd, F_GETFD) < 0)
+			if (fcntl((int)fd, F_GETFD) < 0 || is_own(p, (int)fd))
 				return nuc_fail(ret_err, -EBADF, &where,
 						"descriptor %u is to be passed, but is not open", fd);
 			if (is_directory((int)fd))
@@ -260,15 +274,28 @@ static int start_child(struct launch *l)
 		return (int)pid;
 	}
 	l->pid = (int)pid;
-	/* The child cannot have it above 0, 1, 2 at once: the kernel gives the lowest number. */
-	l->pidfd = nuc_fd_above_stdio(l->pidfd);
-	return l->pidfd < 0 ? l->pidfd : 0;
+	/*
+	 * The kernel gives the lowest number, which may be below 3. If it cannot be moved it stays: the
+	 * child has to be ended by it.
+	 */
+	if (l->pidfd <= 2) {
+		int moved = fcntl(l->pidfd, F_DUPFD_CLOEXEC, 3);
+
+		if (moved < 0)
+			return -errno;
+		close(l->pidfd);
+		l->pidfd = moved;
+	}
+	return 0;
 }
 
 /* ---- copies ------------------------------------------------------------------------------------------- */
 
-static int receive_dir(int socket)
+/* End of file cannot be waited for alone, as in await_ready(). */
+static int receive_dir(const struct launch *l)
 {
+	struct pollfd fds[] = { { .fd = l->control, .events = POLLIN },
+				{ .fd = l->pidfd, .events = POLLIN } };
 	union {
 		char bytes[CMSG_SPACE(sizeof(int))];
 		struct cmsghdr align;
@@ -283,14 +310,17 @@ static int receive_dir(int socket)
 	ssize_t n;
 	int fd;
 
+	while (poll(fds, 2, -1) < 0)
+		if (errno != EINTR)
+			return -errno;
 	do
-		n = recvmsg(socket, &msg, MSG_CMSG_CLOEXEC);
+		n = recvmsg(l->control, &msg, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
-		return -errno;
+		return errno == EAGAIN ? -ECANCELED : -errno;
 	c = CMSG_FIRSTHDR(&msg);
 	if (n == 0 || !c || c->cmsg_type != SCM_RIGHTS)
-		return -ECANCELED; /* the child failed before: its own report says why */
+		return -ECANCELED; /* the child failed before, and told why */
 	memcpy(&fd, CMSG_DATA(c), sizeof(fd));
 	return nuc_fd_above_stdio(fd);
 }
@@ -335,7 +365,7 @@ static int copy_one(struct launch *l, const struct nuc_step *s, nucleus_error **
 	_cleanup_close_ int inside = -1, outside = -1;
 	int r;
 
-	inside = receive_dir(l->control);
+	inside = receive_dir(l);
 	if (inside < 0)
 		return inside;
 	outside = open_source(nuc_plan_data(plan, bind->src), bind, ret_err);
@@ -438,7 +468,7 @@ int nuc_launch(struct nuc_prepared *p, const int stdio[3], const char *const *ar
 	const struct nuc_where where = { .stage = "launch", .layer = "descriptors" };
 	uint64_t started = now_us();
 	nucleus_error *err = NULL;
-	int r = check_passed(p->plan, ret_err);
+	int r = check_passed(p, ret_err);
 
 	if (r == 0)
 		r = check_stdio(stdio, ret_err);

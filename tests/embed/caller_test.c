@@ -263,6 +263,70 @@ START_TEST(a_caller_without_stdio_is_served)
 }
 END_TEST
 
+/* A number that the caller does not use may be one that the library opened for itself. */
+START_TEST(no_descriptor_of_the_library_is_passed)
+{
+	int next = dup(0);
+
+	close(next);
+	for (int fd = next; fd < next + 8; fd++) {
+		nucleus_process *p = NULL;
+		nucleus_sandbox *s;
+		char option[64];
+
+		if (fcntl(fd, F_GETFD) >= 0)
+			continue;
+		snprintf(option, sizeof(option), "process.pass-fds=%d", fd);
+		s = make_sandbox(ARGV(option));
+		ck_assert_int_eq(nucleus_sandbox_spawn(s, TRUE, &p, NULL), -EBADF);
+		nucleus_sandbox_free(s);
+	}
+}
+END_TEST
+
+/* The child's own descriptor then falls below 3, and cannot be moved when there are no more. */
+START_TEST(a_caller_without_stdio_is_told_when_descriptors_run_out)
+{
+	char dir[] = "/tmp/nucleus-embed-XXXXXX", option[64];
+	struct rlimit limit, low;
+	int saved[3], refusals = 0, odd = 0, left = 0;
+	nucleus_sandbox *s;
+
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	snprintf(option, sizeof(option), "context.path=%s", dir);
+	s = make_sandbox(ARGV(option, "context.mode=copy"));
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	for (int i = 0; i < 3; i++) {
+		saved[i] = fcntl(i, F_DUPFD_CLOEXEC, 200);
+		close(i);
+	}
+	low = limit;
+	for (low.rlim_cur = 4; low.rlim_cur < 64; low.rlim_cur++) {
+		nucleus_process *p = NULL;
+		int r;
+
+		setrlimit(RLIMIT_NOFILE, &low);
+		r = nucleus_sandbox_spawn(s, TRUE, &p, NULL);
+		refusals += r < 0;
+		if (r < 0 && r != -EMFILE && r != -ECANCELED)
+			odd = r;
+		nucleus_process_close(p);
+		left += waitpid(-1, NULL, __WALL | WNOHANG) >= 0 || errno != ECHILD;
+	}
+	setrlimit(RLIMIT_NOFILE, &limit);
+	for (int i = 0; i < 3; i++) {
+		dup2(saved[i], i);
+		close(saved[i]);
+	}
+	nucleus_sandbox_free(s);
+	ck_assert_int_eq(rmdir(dir), 0);
+	ck_assert_int_gt(refusals, 0);
+	ck_assert_int_lt(refusals, 50);
+	ck_assert_int_eq(odd, 0);
+	ck_assert_int_eq(left, 0);
+}
+END_TEST
+
 START_TEST(only_passed_descriptors_arrive)
 {
 	nucleus_sandbox *s;
@@ -420,6 +484,39 @@ START_TEST(forks_of_another_thread_delay_no_answer)
 }
 END_TEST
 
+/* The same when the child fails before it has sent the directory that is to be copied into. */
+START_TEST(forks_of_another_thread_delay_no_failure_of_a_copy)
+{
+	char dir[] = "/tmp/nucleus-embed-XXXXXX", option[64];
+	nucleus_sandbox *s;
+	int64_t worst = 0;
+	pthread_t forker;
+
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	snprintf(option, sizeof(option), "workspace.path=%s", dir);
+	s = make_sandbox(ARGV(option, "context.path=/usr/include/linux", "context.mode=copy"));
+	ck_assert_int_eq(chdir(dir), 0); /* so that the inode is not given out again */
+	ck_assert_int_eq(rmdir(dir), 0);
+	ck_assert_int_eq(mkdir(dir, 0700), 0);
+	atomic_store(&stop, false);
+	signal(SIGCHLD, SIG_IGN);
+	ck_assert_int_eq(pthread_create(&forker, NULL, fork_away, NULL), 0);
+	for (int i = 0; i < 300; i++) {
+		nucleus_process *p = NULL;
+		int64_t start = now_ms();
+
+		ck_assert_int_eq(nucleus_sandbox_spawn(s, TRUE, &p, NULL), -ESTALE);
+		if (now_ms() - start > worst)
+			worst = now_ms() - start;
+	}
+	atomic_store(&stop, true);
+	pthread_join(forker, NULL);
+	ck_assert_int_eq(rmdir(dir), 0);
+	ck_assert_msg(worst < 290, "a launch took %d ms", (int)worst);
+	nucleus_sandbox_free(s);
+}
+END_TEST
+
 START_TEST(blocked_and_ignored_signals_do_not_reach_the_program)
 {
 	nucleus_sandbox *s = make_sandbox(ARGV("limits.timeout=1m"));
@@ -534,12 +631,15 @@ int main(void)
 	tcase_add_test(t, one_descriptor_may_be_given_for_all_three);
 	tcase_add_test(t, stdio_may_be_crossed);
 	tcase_add_test(t, a_caller_without_stdio_is_served);
+	tcase_add_test(t, no_descriptor_of_the_library_is_passed);
+	tcase_add_test(t, a_caller_without_stdio_is_told_when_descriptors_run_out);
 	tcase_add_test(t, only_passed_descriptors_arrive);
 	tcase_add_test(t, a_passed_descriptor_must_be_open);
 	tcase_add_test(t, an_ignored_sigchld_costs_no_outcome);
 	tcase_add_test(t, a_thread_that_waits_for_all_children_costs_no_outcome);
 	tcase_add_test(t, the_callers_children_are_left_to_it);
 	tcase_add_test(t, forks_of_another_thread_delay_no_answer);
+	tcase_add_test(t, forks_of_another_thread_delay_no_failure_of_a_copy);
 	tcase_add_test(t, blocked_and_ignored_signals_do_not_reach_the_program);
 	tcase_add_test(t, a_storm_of_signals_interrupts_nothing);
 	tcase_add_test(t, a_caller_with_a_gigabyte_starts_as_fast);
