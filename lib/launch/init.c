@@ -348,7 +348,7 @@ __attribute__((noreturn, used)) static void init_main(long argc, char **argv)
 	uint64_t all = ~0ull, started;
 	uint32_t report_fd, plan_fd, size, caller_fd, status_fd, fork_at;
 	const char *s;
-	long signals, program;
+	long r, signals, program;
 
 	if (argc < 3)
 		quit(127);
@@ -373,7 +373,11 @@ __attribute__((noreturn, used)) static void init_main(long argc, char **argv)
 	ctx.plan = map(plan_fd, size, 1 /* PROT_READ */, 2 /* MAP_PRIVATE */);
 
 	/* What a terminal or kill(0) sends to the caller's process group is the caller's to pass on. */
-	nuc_sys(__NR_setsid);
+	r = nuc_sys(__NR_setsid);
+	if (r < 0) {
+		report_step(NUC_REPORT_FAILED, UINT32_MAX, (int32_t)-r);
+		quit(127);
+	}
 	/* Blocked signals wait for signalfd, also those that PID 1 would not be given otherwise. */
 	nuc_sys(__NR_rt_sigprocmask, 2 /* SIG_SETMASK */, &all, 0, 8);
 	/* An ignored SIGCHLD is inherited, and would make the kernel reap in our place. */
