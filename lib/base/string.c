@@ -7,7 +7,7 @@ void nuc_buf_add(struct nuc_buf *b, const void *bytes, size_t len)
 {
 	if (b->failed)
 		return;
-	if (len >= b->size - b->len) {
+	if (!b->s || len >= b->size - b->len) {
 		size_t size = b->size ? b->size : 128;
 		char *s;
 

@@ -14,7 +14,7 @@
 #include "child.h"
 #include "raw.h"
 
-#define AT_FDCWD_ -100
+#define AT_FDCWD_ (-100)
 #define AT_EMPTY_PATH_ 0x1000
 #define AT_RECURSIVE_ 0x8000
 #define AT_SYMLINK_NOFOLLOW_ 0x100

@@ -7,8 +7,6 @@
 
 #include "compile.h"
 
-extern char **environ;
-
 /* Ids of systemd's container range (524288 to 1879048191), which no person or service has. */
 #define HOST_ID 1853161472u
 #define HOST_ID_NOBODY 65534u

@@ -7,7 +7,7 @@
 
 #include "tree_internal.h"
 
-#define BUFFER_SIZE (128 * 1024)
+#define BUFFER_SIZE 131072
 
 static int copy_by_buffer(int in, int out, off_t pos, off_t end, off_t *ret_pos)
 {
