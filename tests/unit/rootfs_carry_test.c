@@ -280,6 +280,29 @@ START_TEST(conflicts_keep_the_host_version_and_all_else_is_carried)
 }
 END_TEST
 
+START_TEST(a_host_change_with_a_forged_time_is_a_conflict)
+{
+	static const char *const names[] = { "changed", "removed" };
+
+	world_new(_i);
+	put(ws, "changed", "one");
+	put(ws, "removed", "one");
+	assert_done(copy_in());
+	put(in, "changed", "in");
+	unlinkat(in, "removed", 0);
+	for (size_t i = 0; i < NUC_ARRAY_SIZE(names); i++) {
+		struct stat st = stat_of(ws, names[i]);
+
+		put(ws, names[i], "two");
+		utimensat(ws, names[i], (struct timespec[]){ st.st_atim, st.st_mtim }, 0);
+	}
+	ck_assert_int_eq(carry_back(), -ESTALE);
+	assert_text(ws, "changed", "two");
+	assert_text(ws, "removed", "two");
+	world_end();
+}
+END_TEST
+
 START_TEST(removed_on_both_sides_is_no_conflict)
 {
 	world_new(_i);
@@ -412,6 +435,7 @@ int main(void)
 	add(t, unreadable_modes_hide_nothing_and_are_carried);
 	add(t, read_only_directories_of_the_host_stay_so);
 	add(t, conflicts_keep_the_host_version_and_all_else_is_carried);
+	add(t, a_host_change_with_a_forged_time_is_a_conflict);
 	add(t, removed_on_both_sides_is_no_conflict);
 	add(t, a_touched_mode_on_both_sides_is_a_conflict);
 	add(t, limits_leave_out_what_is_past_them_and_no_more);
