@@ -5,6 +5,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -13,11 +14,17 @@
 
 #define STACK_SIZE 16384
 
-/* The process that a user namespace is born with; it waits to be killed. Raw system calls only. */
+/*
+ * The process that a user namespace is born with; it waits to be killed. Raw system calls only. It
+ * ends with the caller, whose memory it would hold for ever otherwise.
+ */
 static int hold(void *arg)
 {
-	(void)arg;
-	for (;;)
+	const pid_t *caller = arg;
+
+	nuc_sys(__NR_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	/* The caller may have died before that. */
+	while (nuc_sys(__NR_getppid) == *caller)
 		nuc_sys(__NR_pause);
 	return 0;
 }
@@ -44,6 +51,7 @@ int nuc_userns_new(const char *uid_map, const char *gid_map)
 		.stack_size = STACK_SIZE,
 		/* No exit signal: the caller's wait(-1) and SIGCHLD handler do not see it. */
 	};
+	pid_t self = getpid();
 	sigset_t all, old;
 	siginfo_t si;
 	char path[64];
@@ -58,7 +66,7 @@ int nuc_userns_new(const char *uid_map, const char *gid_map)
 	/* The child must not run the caller's signal handlers in the caller's memory. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
-	pid = nuc_clone3(&args, sizeof(args), hold, NULL);
+	pid = nuc_clone3(&args, sizeof(args), hold, &self);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	if (pid < 0) {
 		munmap(stack, STACK_SIZE);

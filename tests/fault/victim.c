@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * fault-victim MARKER KIND PROJECT PROGRAM: makes a sandbox, says 'R' on 1, waits for a byte on 0,
- * launches PROGRAM with the marker among its arguments, tells how that went. The argument stands in
+ * launches PROGRAM with the marker among its arguments, tells how that went; of kind "apply" it
+ * applies the policy until it is killed. The argument stands in
  * the command line of every process that comes of it: also of the child, which shares this memory.
  */
 #include <dirent.h>
@@ -61,6 +62,9 @@ int main(int argc, char **argv)
 	before = count_own();
 	if (write(1, "R", 1) != 1 || read(0, &byte, 1) != 1)
 		return 2;
+	while (!strcmp(argv[2], "apply"))
+		if (nucleus_sandbox_apply_policy(sandbox, policy, NULL) < 0)
+			return 2;
 
 	syscall(PHASE_CALL, PHASE_BEGIN);
 	v.spawned = nucleus_sandbox_spawn(
