@@ -283,7 +283,8 @@ NUCLEUS_API int nucleus_process_pidfd(const nucleus_process *process);
  *
  * May be called again: the answer stays. The first call that sees the end also carries the
  * workspace back in mode copy-in-out. It works whatever the caller does with SIGCHLD or waitpid(-1).
- * Returns 0; -ETIMEDOUT while it runs; or the error of carrying back. Since: 0.1
+ * Returns 0; -ETIMEDOUT while it runs; or, again at each call, the error of carrying back: the
+ * outcome is given then as well. Since: 0.1
  */
 NUCLEUS_API int nucleus_process_wait(nucleus_process *process, int timeout_ms, int *ret_outcome,
 				     int *ret_code, nucleus_error **ret_err);

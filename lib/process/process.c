@@ -110,10 +110,14 @@ static void learn_outcome(nucleus_process *p)
 
 static int carry_back(nucleus_process *p, nucleus_error **ret_err)
 {
+	const struct nuc_where where = { .stage = "run", .layer = "copy" };
 	struct nuc_carry *c = &p->running.carry;
 
+	if (p->carry_result < 0)
+		return nuc_fail(ret_err, p->carry_result, &where,
+				"the workspace was not carried back, as the first wait said");
 	if (p->carried || c->inside < 0)
-		return p->carry_result;
+		return 0;
 	p->carried = true;
 	p->carry_result = nuc_tree_carry_back(c->inside, c->outside, c->base, &c->params, ret_err);
 	nuc_carry_done(c);
