@@ -24,6 +24,7 @@ struct nuc_facts {
 	bool seccomp_filter;
 	bool no_new_privs;		/* the caller has it already */
 	int last_cap;
+	long oom_score_adj;		/* of the caller; below 0 it is spared */
 };
 
 enum nuc_userns_refused {

@@ -204,8 +204,14 @@ static long landlock_path(const struct nuc_context *c, const struct nuc_step *s)
 		uint64_t access;
 		int32_t fd;
 	} __attribute__((packed)) rule;
-	long fd = nuc_sys(__NR_openat, AT_FDCWD_, str(c, s->arg[0]), O_PATH_ | O_CLOEXEC);
+	struct open_how how;
+	long fd;
 
+	/* A link there was put there by somebody else, and would have the rights go elsewhere. */
+	how.flags = O_PATH_ | O_CLOEXEC;
+	how.mode = 0;
+	how.resolve = RESOLVE_NO_SYMLINKS;
+	fd = nuc_sys(__NR_openat2, AT_FDCWD_, str(c, s->arg[0]), &how, sizeof(how));
 	if (fd < 0)
 		return fd;
 	rule.access = s->arg[1];
@@ -228,6 +234,24 @@ static long landlock_restrict(const struct nuc_context *c, const struct nuc_step
 {
 	return closing(c->slots[s->in],
 		       nuc_sys(__NR_landlock_restrict_self, c->slots[s->in], 0));
+}
+
+/* Started by a caller with real-time priority or below nice 0, the program has neither. */
+static long drop_priority(void)
+{
+	struct {
+		uint32_t size, policy;
+		uint64_t flags;
+		int32_t nice;
+		uint32_t priority;
+		uint64_t runtime, deadline, period;
+	} attr; /* struct sched_attr of sched_setattr(2), SCHED_ATTR_SIZE_VER0 */
+	long r = nuc_sys(__NR_sched_getattr, 0, &attr, sizeof(attr), 0);
+
+	if (r < 0)
+		return r;
+	attr.flags |= 1; /* SCHED_FLAG_RESET_ON_FORK: init keeps what it needs to end the sandbox */
+	return nuc_sys(__NR_sched_setattr, 0, &attr, 0);
 }
 
 static long reset_signals(void)
@@ -313,6 +337,7 @@ static long perform(struct nuc_context *c, const struct nuc_step *s)
 	case NUC_OP_MAP_SETGROUPS:
 	case NUC_OP_MAP_UID:
 	case NUC_OP_MAP_GID:
+	case NUC_OP_OOM_SCORE:
 		return write_to(a, b);
 	case NUC_OP_UNSHARE:
 		return nuc_sys(__NR_unshare, s->arg[0]);
@@ -373,6 +398,10 @@ static long perform(struct nuc_context *c, const struct nuc_step *s)
 		return landlock_restrict(c, s);
 	case NUC_OP_UNDUMPABLE:
 		return nuc_sys(__NR_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
+	case NUC_OP_PRIORITY:
+		return drop_priority();
+	case NUC_OP_PERSONALITY:
+		return nuc_sys(__NR_personality, s->arg[0]);
 	case NUC_OP_SESSION:
 		return nuc_sys(__NR_setsid);
 	case NUC_OP_RLIMIT:

@@ -111,6 +111,22 @@ static int has_word(const char *options, const char *word)
 	return 0;
 }
 
+/* The kernel writes blanks and backslashes of a path as \ooo. */
+static void unescape(char *s)
+{
+	char *to = s;
+
+	for (; *s; s++) {
+		if (s[0] == '\\' && s[1] && s[2] && s[3]) {
+			*to++ = (char)((s[1] - '0') << 6 | (s[2] - '0') << 3 | (s[3] - '0'));
+			s += 3;
+		} else {
+			*to++ = *s;
+		}
+	}
+	*to = '\0';
+}
+
 /* One line of mountinfo (proc_pid_mountinfo(5)): field 5 is the mount point, 6 its own options. */
 static long audit_line(char *line, const struct nuc_span *table)
 {
@@ -126,6 +142,7 @@ static long audit_line(char *line, const struct nuc_span *table)
 			return -EBADMSG;
 		*line++ = '\0';
 	}
+	unescape(field[4]);
 	/* Rows are sorted by path, so the last that fits is the nearest one. */
 	for (uint32_t i = 0; i < table->len / sizeof(*rows); i++)
 		if (is_below(field[4], nuc_plan_data(ctx.plan, rows[i].path)))

@@ -294,7 +294,8 @@ static int synthesize_etc(struct nuc_builder *b)
 
 static int make_dev(struct nuc_builder *b)
 {
-	static const char *const pts[] = { "newinstance", "ptmxmode=0666", "mode=0620", NULL };
+	static const char *const pts[] = { "newinstance", "ptmxmode=0666", "mode=0620",
+					   "max=256", NULL }; /* of all that the host has: 4096 */
 	_cleanup_free_ struct nuc_look *l = malloc(sizeof(*l));
 	int r = nuc_b_dir(b, "/dev/pts", 0755, false, NULL);
 

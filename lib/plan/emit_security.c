@@ -344,6 +344,10 @@ int nuc_emit_security(struct nuc_builder *b)
 		emit_maps(b, NUC_PROG_INIT);
 	}
 	emit_audit(b);
+	/* A service that the host must not lose does not make its workloads so. */
+	if (b->world->facts.oom_score_adj < 0)
+		nuc_b_step(b, NUC_PROG_INIT, NUC_OP_OOM_SCORE, NULL,
+			   nuc_b_str(b, "/proc/self/oom_score_adj"), nuc_b_str(b, "0"), 0);
 	if (b->head.privileged)
 		emit_capabilities(b, NUC_PROG_INIT);
 	return emit_landlock(b);
@@ -406,6 +410,8 @@ int nuc_emit_process(struct nuc_builder *b)
 	int64_t file_size = nuc_policy_int(p, NUC_OPT_MAX_FILE_SIZE);
 
 	nuc_b_step(b, NUC_PROG_INIT, NUC_OP_UNDUMPABLE, NULL, 0, 0, 0);
+	nuc_b_step(b, NUC_PROG_INIT, NUC_OP_PRIORITY, NULL, 0, 0, 0);
+	nuc_b_step(b, NUC_PROG_INIT, NUC_OP_PERSONALITY, NULL, 0, 0, 0);
 	/*
 	 * Before Linux 6.2 not exec but only fork enters the time namespace that was unshared, and then
 	 * fork is EINVAL with CLONE_VM. Elsewhere there is no need to copy init's memory.

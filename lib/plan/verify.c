@@ -176,6 +176,25 @@ static const char *check_attributes(const struct nuc_step *s, uint32_t attr, boo
 	return NULL;
 }
 
+/* Steps that use a slot without looking whether they have one. */
+static bool has_its_slot(const struct nuc_step *s)
+{
+	switch (s->op) {
+	case NUC_OP_IDMAP:
+		return s->out >= NUC_SLOT_IDMAP && s->out < NUC_SLOTS;
+	case NUC_OP_ROOT:
+		return s->out == NUC_SLOT_ROOT;
+	case NUC_OP_LANDLOCK_RULESET:
+		return s->out == NUC_SLOT_LANDLOCK;
+	case NUC_OP_LANDLOCK_PATH:
+	case NUC_OP_LANDLOCK_PORT:
+	case NUC_OP_LANDLOCK_RESTRICT:
+		return s->in == NUC_SLOT_LANDLOCK;
+	default:
+		return true;
+	}
+}
+
 static const char *check_step(const struct nuc_plan *p, const struct nuc_step *s, int program)
 {
 	const char *args;
@@ -186,6 +205,12 @@ static const char *check_step(const struct nuc_plan *p, const struct nuc_step *s
 	for (int i = 0; i < 3; i++)
 		if (!is_arg(p, args[i], s->arg[i]))
 			return "an argument is outside of the plan";
+	if (!has_its_slot(s))
+		return "a step without its slot";
+	/* Where the user namespace is made: to make one after them would give capabilities anew. */
+	if (s->op >= NUC_OP_NO_NEW_PRIVS && s->op <= NUC_OP_DROP_CAPS &&
+	    program != (p->privileged ? NUC_PROG_INIT : NUC_PROG_CHILD))
+		return "capabilities are dropped in the wrong program";
 	if (!is_string(p, s->origin))
 		return "an origin is outside of the plan";
 	if (s->accept && !(s->accept == EEXIST && (s->op == NUC_OP_MKDIR || s->op == NUC_OP_SYMLINK)))
@@ -291,7 +316,7 @@ static const char *check_complete(const struct nuc_plan *p)
 		NUC_OP_CLOSE_FDS,	NUC_OP_EXEC_INIT,      NUC_OP_NO_NEW_PRIVS, NUC_OP_CLEAR_AMBIENT,
 		NUC_OP_DROP_BOUNDING,	NUC_OP_LOCK_SECUREBITS, NUC_OP_DROP_CAPS,   NUC_OP_UNDUMPABLE,
 		NUC_OP_FORK,		NUC_OP_SESSION,	       NUC_OP_UMASK,	   NUC_OP_CHDIR,
-		NUC_OP_RESET_SIGNALS,	NUC_OP_EXEC,
+		NUC_OP_RESET_SIGNALS,	NUC_OP_EXEC,	       NUC_OP_PRIORITY,	   NUC_OP_PERSONALITY,
 	};
 	static const struct {
 		enum nuc_mechanism mechanism;

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The library in somebody's process: nothing of the process changes, nothing in it confuses us. */
+#include <sched.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
+#include <sys/personality.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
@@ -616,6 +618,49 @@ START_TEST(a_signal_to_the_callers_group_is_the_callers)
 }
 END_TEST
 
+START_TEST(what_the_caller_is_spared_the_program_is_not)
+{
+	const struct sched_param lowest = { .sched_priority = 1 };
+	nucleus_sandbox *s;
+	nucleus_process *p;
+	int out[2];
+
+	make_pipe(out);
+	ck_assert_int_ge(personality(ADDR_NO_RANDOMIZE), 0);
+	if (geteuid() == 0) {
+		int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+		/* EACCES: root of a container may not have CAP_SYS_RESOURCE. */
+		if (write(fd, "-500", 4) < 0)
+			ck_assert_int_eq(errno, EACCES);
+		close(fd);
+		ck_assert_int_eq(setpriority(PRIO_PROCESS, 0, -5), 0);
+		ck_assert_int_eq(sched_setscheduler(0, SCHED_RR, &lowest), 0);
+	}
+	s = make_sandbox(ARGV("limits.timeout=1m"));
+	ck_assert_int_eq(nucleus_sandbox_set_stdio(s, -1, out[1], -1), 0);
+	/* nice is field 19 of proc_pid_stat(5), the policy 41. */
+	p = spawn(s, ARGV("sh", "-c", "cat /proc/self/oom_score_adj /proc/self/personality; "
+				      "cut -d' ' -f19,41 /proc/self/stat"));
+	close(out[1]);
+	ck_assert_str_eq(read_all(out[0]), "0\n00000000\n0 0\n");
+	expect(p, NUCLEUS_OUTCOME_EXITED, 0);
+	nucleus_sandbox_free(s);
+}
+END_TEST
+
+/* mountinfo, which is audited, has them escaped. */
+START_TEST(targets_may_have_blanks_and_backslashes)
+{
+	nucleus_sandbox *s = make_sandbox(
+		ARGV("volumes=/usr/share:/a b\\040\t\nc", "tmpfs=/a b\\040\t\nd\\:64K"));
+
+	expect(spawn(s, ARGV("touch", "/a b\\040\t\nd\\/x")), NUCLEUS_OUTCOME_EXITED, 0);
+	expect(spawn(s, ARGV("test", "-e", "/a b\\040\t\nc/misc")), NUCLEUS_OUTCOME_EXITED, 0);
+	nucleus_sandbox_free(s);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("caller");
@@ -644,6 +689,8 @@ int main(void)
 	tcase_add_test(t, a_storm_of_signals_interrupts_nothing);
 	tcase_add_test(t, a_caller_with_a_gigabyte_starts_as_fast);
 	tcase_add_test(t, a_signal_to_the_callers_group_is_the_callers);
+	tcase_add_test(t, what_the_caller_is_spared_the_program_is_not);
+	tcase_add_test(t, targets_may_have_blanks_and_backslashes);
 	suite_add_tcase(s, t);
 	return run_suite(s);
 }

@@ -171,6 +171,44 @@ START_TEST(every_mutation_of_a_security_step_is_refused)
 }
 END_TEST
 
+START_TEST(a_caller_that_oom_spares_spares_no_workload)
+{
+	for (int score = -1000; score <= 500; score += 500) {
+		struct nuc_world w = fake_world(_i);
+		_cleanup_free_ struct nuc_plan *plan = NULL;
+		nucleus_policy *policy;
+
+		w.facts.oom_score_adj = score;
+		ck_assert_int_eq(nucleus_policy_new(&policy), 0);
+		ck_assert_int_eq(nuc_compile(policy, &w, &plan, NULL), 0);
+		ck_assert_uint_eq(plan->count[NUC_OP_OOM_SCORE], score < 0);
+		nucleus_policy_free(policy);
+	}
+}
+END_TEST
+
+START_TEST(steps_without_their_slot_are_refused)
+{
+	_cleanup_free_ struct nuc_plan *p = golden_plan("volumes", true);
+	struct nuc_step *s = (struct nuc_step *)((char *)p + p->steps);
+	unsigned int refused = 0;
+
+	for (uint32_t i = 0; i < p->first[NUC_PROG_INIT] + p->n[NUC_PROG_INIT]; i++) {
+		struct nuc_step was = s[i];
+
+		/* Without it a bind is not idmapped, and sound by itself. */
+		if (was.op == NUC_OP_BIND || (was.in == NUC_NO_SLOT && was.out == NUC_NO_SLOT))
+			continue;
+		s[i].in = s[i].out = NUC_NO_SLOT;
+		ck_assert_int_eq(nuc_verify(p, p->size, NULL), -EBADMSG);
+		s[i] = was;
+		refused++;
+	}
+	ck_assert_int_eq(nuc_verify(p, p->size, NULL), 0);
+	ck_assert_uint_gt(refused, 10);
+}
+END_TEST
+
 /* Plans cross a process boundary: whatever the bytes are, verify reads nothing outside of them. */
 START_TEST(verify_survives_flipped_bytes)
 {
@@ -338,6 +376,8 @@ int main(void)
 	tcase_add_loop_test(t, golden_plans_are_as_reviewed, 0, 2 * NUC_ARRAY_SIZE(goldens));
 	tcase_add_loop_test(t, every_mutation_of_a_security_step_is_refused, 0,
 			    2 * NUC_ARRAY_SIZE(goldens));
+	tcase_add_loop_test(t, a_caller_that_oom_spares_spares_no_workload, 0, 2);
+	tcase_add_test(t, steps_without_their_slot_are_refused);
 	tcase_add_test(t, verify_survives_flipped_bytes);
 	tcase_add_test(t, equal_enforcement_has_equal_hashes_whatever_the_origin);
 	tcase_add_loop_test(t, what_cannot_be_is_refused_by_name, 0, NUC_ARRAY_SIZE(refusals));
