@@ -104,6 +104,8 @@ void nuc_b_seal(struct nuc_builder *b, const char *dst);
  */
 void nuc_b_copy(struct nuc_builder *b, const struct nuc_look *src, const char *what, const char *dst,
 		bool and_back, const char *origin);
+/* Decides where the new root is attached while it is built: once all binds are there. */
+int nuc_b_attach_point(struct nuc_builder *b);
 /* What Landlock lets the program do at and below a path. */
 void nuc_b_grant(struct nuc_builder *b, const char *path, uint32_t rights, bool file,
 		 const char *origin);

@@ -107,27 +107,36 @@ static int show(struct nuc_builder *b, const char *src, const char *dst, uint16_
 	return 0;
 }
 
-/* A directory of the kernel's file system to attach the new root to while it is built. */
-static int attach_point(struct nuc_builder *b, const char **ret)
+/*
+ * A directory of the kernel's file system to attach the new root to while it is built; nothing may be
+ * bound from below it. Decided when all binds are known, by their canonical paths.
+ */
+int nuc_b_attach_point(struct nuc_builder *b)
 {
 	static const char *const candidates[] = { "/mnt", "/media", "/srv", "/home", "/var", "/tmp" };
 	_cleanup_free_ struct nuc_look *l = malloc(sizeof(*l));
-	const struct nuc_look *ours[] = { &b->workspace, &b->context, &b->rootfs };
+	struct nuc_step *steps = b->steps[NUC_PROG_CHILD], *root = NULL;
 
-	if (!l)
+	if (!l || b->failed || b->data.failed)
 		return -ENOMEM;
 	for (size_t i = 0; i < NUC_ARRAY_SIZE(candidates); i++) {
 		size_t n = strlen(candidates[i]);
 		bool used = false;
 
-		for (size_t k = 0; k < NUC_ARRAY_SIZE(ours); k++)
-			used |= !strncmp(ours[k]->path, candidates[i], n);
-		for (size_t k = 0; k < nuc_policy_count(b->policy, NUC_OPT_VOLUMES); k++)
-			used |= !strncmp(nuc_policy_item(b->policy, NUC_OPT_VOLUMES, k), candidates[i],
-					 n);
-		if (!used && b->world->look(b->world, candidates[i], false, l) == 0 &&
+		for (size_t k = 0; k < b->n_steps[NUC_PROG_CHILD]; k++) {
+			const struct nuc_bind *bind = (const void *)(b->data.s + steps[k].arg[0]);
+			const char *src;
+
+			if (steps[k].op == NUC_OP_ROOT)
+				root = &steps[k];
+			if (steps[k].op != NUC_OP_BIND)
+				continue;
+			src = b->data.s + bind->src;
+			used |= !strncmp(src, candidates[i], n) && (!src[n] || src[n] == '/');
+		}
+		if (root && !used && b->world->look(b->world, candidates[i], false, l) == 0 &&
 		    S_ISDIR(l->mode)) {
-			*ret = candidates[i];
+			root->arg[0] = nuc_b_str(b, candidates[i]);
 			return 0;
 		}
 	}
@@ -350,11 +359,8 @@ int nuc_emit_root(struct nuc_builder *b)
 	bool copy = b->has_rootfs && nuc_policy_int(b->policy, NUC_OPT_ROOTFS_MODE) == 1;
 	const char *origin = nuc_policy_origin(b->policy, NUC_OPT_ROOTFS_PATH);
 	char inodes[48];
-	const char *attach = NULL;
-	int r = attach_point(b, &attach);
+	int r;
 
-	if (r < 0)
-		return r;
 	snprintf(size, sizeof(size), "size=%lld",
 		 copy ? (long long)nuc_policy_int(b->policy, NUC_OPT_COPY_SIZE) : 1ll << 20);
 	if (copy) {
@@ -366,7 +372,6 @@ int nuc_emit_root(struct nuc_builder *b)
 	r = nuc_b_mount(b, "tmpfs", options, "/", copy ? NUC_STEP_EXEC : 0, NULL);
 	if (r < 0)
 		return r;
-	b->steps[NUC_PROG_CHILD][b->n_steps[NUC_PROG_CHILD] - 1].arg[0] = nuc_b_str(b, attach);
 	nuc_b_grant(b, "/", NUC_GRANT_LIST, false, NULL);
 	if (copy) {
 		nuc_b_copy(b, &b->rootfs, "--rootfs", "/", false, origin);

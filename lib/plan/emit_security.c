@@ -102,6 +102,10 @@ int nuc_emit_finish_root(struct nuc_builder *b)
 	size_t n = nuc_policy_count(b->policy, NUC_OPT_PASS_FDS);
 	struct nuc_span keep = { .len = (uint32_t)(n * sizeof(*fds)) };
 
+	int r = nuc_b_attach_point(b);
+
+	if (r < 0)
+		return r;
 	if (!l)
 		return -ENOMEM;
 	for (size_t i = 0; i < NUC_ARRAY_SIZE(masked); i++)

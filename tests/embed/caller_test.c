@@ -649,6 +649,24 @@ START_TEST(what_the_caller_is_spared_the_program_is_not)
 }
 END_TEST
 
+/* The new root is built on one of these directories: not on one that is bound, by whatever name. */
+START_TEST(a_volume_may_be_a_link_to_where_the_root_is_built)
+{
+	char dir[] = "/tmp/nucleus-embed-XXXXXX", link[64], option[96];
+	nucleus_sandbox *s;
+
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	snprintf(link, sizeof(link), "%s/link", dir);
+	ck_assert_int_eq(symlink("/mnt", link), 0);
+	snprintf(option, sizeof(option), "volumes=%s:/data", link);
+	s = make_sandbox(ARGV(option));
+	expect(spawn(s, ARGV("ls", "/data")), NUCLEUS_OUTCOME_EXITED, 0);
+	nucleus_sandbox_free(s);
+	ck_assert_int_eq(unlink(link), 0);
+	ck_assert_int_eq(rmdir(dir), 0);
+}
+END_TEST
+
 /* mountinfo, which is audited, has them escaped. */
 START_TEST(targets_may_have_blanks_and_backslashes)
 {
@@ -690,6 +708,7 @@ int main(void)
 	tcase_add_test(t, a_caller_with_a_gigabyte_starts_as_fast);
 	tcase_add_test(t, a_signal_to_the_callers_group_is_the_callers);
 	tcase_add_test(t, what_the_caller_is_spared_the_program_is_not);
+	tcase_add_test(t, a_volume_may_be_a_link_to_where_the_root_is_built);
 	tcase_add_test(t, targets_may_have_blanks_and_backslashes);
 	suite_add_tcase(s, t);
 	return run_suite(s);
