@@ -13,6 +13,9 @@
 set -u
 umask 022
 cd "$(dirname "$0")/.." || exit 2
+# Whoever starts this in the background has SIGINT ignored, and so would everything below it.
+[ -n "${NUCLEUS_TESTS_SIGNALS-}" ] ||
+	NUCLEUS_TESTS_SIGNALS=default exec env --default-signal sh tests/run.sh "$@"
 repo=$PWD
 # The system's own programs, as the sandboxes see them and as every user may run them.
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
