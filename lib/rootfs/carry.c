@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#include <dirent.h>
 #include <fcntl.h>
 
 #include "host_internal.h"
@@ -44,22 +43,16 @@ static void not_carried(struct carry *c, int code, const struct nuc_tree_listing
 
 /* ---- what is inside now --------------------------------------------------------------------- */
 
-static void closedirp(DIR **d)
-{
-	if (*d)
-		closedir(*d);
-}
-
-/* Nobody else is in there any more, so the workload's modes may be changed: they are noted already. */
+/* Nobody else is in there any more: the workload's modes, which are noted, need not stay. */
 static int scan_open(struct carry *c, uint32_t i, DIR **ret)
 {
 	_cleanup_close_ int fd = -1;
 	DIR *d;
 
 	if ((c->now->nodes[i].inside.mode & 0700) != 0700) {
-		/* Not even "." can be looked up in a root without x, so that one is had by itself. */
-		_cleanup_close_ int path =
-			i ? nuc_tree_open_dir(c->src, c->now, i, O_PATH) : nuc_reopen(c->src, O_PATH);
+		/* In a root without x not even "." is found: that one is had by its descriptor. */
+		_cleanup_close_ int path = i ? nuc_tree_open_dir(c->src, c->now, i, O_PATH)
+					     : nuc_reopen(c->src, O_PATH);
 
 		if (path >= 0)
 			nuc_chmod_fd(path, 0700);
@@ -77,7 +70,7 @@ static int scan_open(struct carry *c, uint32_t i, DIR **ret)
 
 static int scan_dir(struct carry *c, uint32_t i)
 {
-	_cleanup_(closedirp) DIR *d = NULL;
+	_cleanup_dir_ DIR *d = NULL;
 	size_t first = c->now->n;
 	int r = scan_open(c, i, &d);
 
@@ -267,7 +260,7 @@ static void remove_dir(struct carry *c, uint32_t b)
 	}
 	for (size_t i = n; i > 0; i--) {
 		r = remove_empty(c, queue[i - 1]);
-		/* If something in it was to stay, that was told: not each directory above it too. */
+		/* What had to stay in it was told already: not each directory above it too. */
 		if (r < 0 && c->not_carried == before)
 			not_carried(c, r, c->base, queue[i - 1]);
 	}
@@ -332,13 +325,13 @@ static void carry_dir(struct carry *c, uint32_t i)
 		b_end = b + c->base->nodes[node->base].count;
 	}
 	while (n < n_end || b < b_end) {
-		int order = n == n_end	 ? -1
-			    : b == b_end ? 1
-					 : strcmp(nuc_tree_name(c->base, b), nuc_tree_name(c->now, n));
+		int order = 0;
 
-		if (order < 0)
+		if (n < n_end && b < b_end)
+			order = strcmp(nuc_tree_name(c->base, b), nuc_tree_name(c->now, n));
+		if (n == n_end || order < 0)
 			removed(c, &p, b++);
-		else if (order > 0)
+		else if (b == b_end || order > 0)
 			created(c, &p, n++);
 		else
 			both(c, &p, b++, n++);
@@ -412,16 +405,11 @@ static void carry(struct carry *c)
 			finish_dir(c, i);
 }
 
-static void listing_freep(struct nuc_tree_listing **t)
-{
-	nuc_tree_listing_free(*t);
-}
-
 int nuc_tree_carry_back(int src, int dst, const struct nuc_tree_listing *base,
 			const struct nuc_copy_params *params, nucleus_error **ret_err)
 {
 	struct nuc_where where = { .stage = "run", .layer = "copy" };
-	_cleanup_(listing_freep) struct nuc_tree_listing *now = nuc_tree_new();
+	_cleanup_listing_ struct nuc_tree_listing *now = nuc_tree_new();
 	struct stat inside, outside;
 	struct carry c = {
 		.src = src,

@@ -95,7 +95,7 @@ static int copy_content(int in, int out, const struct stat *st, int64_t *left)
 			end = data < 0 ? -1 : lseek(in, data, SEEK_HOLE);
 			if (end < 0)
 				return -errno;
-			/* The file may have grown meanwhile: what came after the look at it waits. */
+			/* It may have grown meanwhile: what it was at the look is copied. */
 			if (data >= size)
 				break;
 			if (end > size)

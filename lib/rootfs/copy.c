@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#include <dirent.h>
 #include <fcntl.h>
 
 #include "tree_internal.h"
@@ -19,12 +18,6 @@ struct copy {
 	struct timespec newest;	/* ctime in dst */
 	nucleus_error **ret_err;
 };
-
-static void closedirp(DIR **d)
-{
-	if (*d)
-		closedir(*d);
-}
 
 static int fail(const struct copy *c, int code, uint32_t parent, const char *name)
 {
@@ -55,8 +48,8 @@ static bool planted(const struct copy *c, const struct stat *st)
 
 /*
  * What the entry is, at a moment after which every change of it shows in its ctime. Someone who
- * changes all files all the time cannot keep us waiting for ever: what is still being changed gets a
- * time that no file has, so that on the way back it has surely changed.
+ * changes all files all the time cannot keep us waiting for ever: what is still being changed gets
+ * a time that no file has, so that on the way back it has surely changed.
  */
 static int look(struct copy *c, int fd, struct stat *ret)
 {
@@ -148,7 +141,7 @@ static int open_target(const struct copy *c, uint32_t i)
 
 static int copy_dir(struct copy *c, uint32_t i)
 {
-	_cleanup_(closedirp) DIR *d = NULL;
+	_cleanup_dir_ DIR *d = NULL;
 	_cleanup_close_ int to = -1;
 	size_t first = c->t->n;
 	int r = open_source(c, i, &d);
@@ -196,16 +189,11 @@ static int finish_dir(struct copy *c, uint32_t i)
 	return 0;
 }
 
-static void listing_freep(struct nuc_tree_listing **t)
-{
-	nuc_tree_listing_free(*t);
-}
-
 int nuc_tree_copy(int src, int dst, const struct nuc_copy_params *params,
 		  struct nuc_tree_listing **ret_listing, nucleus_error **ret_err)
 {
 	const struct nuc_where where = { .stage = "launch", .layer = "copy" };
-	_cleanup_(listing_freep) struct nuc_tree_listing *t = nuc_tree_new();
+	_cleanup_listing_ struct nuc_tree_listing *t = nuc_tree_new();
 	struct copy c = {
 		.src = src,
 		.dst = dst,

@@ -202,8 +202,10 @@ int nuc_host_mkdir(struct nuc_host_dir *d, const char *name, struct nuc_stamp *r
 	fd = nuc_tree_openat(stage, d->temporary, O_PATH | O_DIRECTORY);
 	if (fd < 0)
 		r = fd;
-	else if ((d->owner.set && fchownat(fd, "", d->owner.uid, d->owner.gid, AT_EMPTY_PATH) < 0) ||
-		 fstat(fd, &st) < 0)
+	else if (d->owner.set &&
+		 fchownat(fd, "", d->owner.uid, d->owner.gid, AT_EMPTY_PATH) < 0)
+		r = -errno;
+	else if (fstat(fd, &st) < 0)
 		r = -errno;
 	else if ((st.st_mode & 0700) != 0700)
 		r = nuc_chmod_fd(fd, 0700); /* the umask took it */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One directory on the host while changes are carried into it. Others may change it at the same time,
- * and the caller may be root, so nothing is trusted by its name:
+ * One directory on the host while changes are carried into it. Others may change it at the same
+ * time, and the caller may be root, so nothing is trusted by its name:
  *
  * What is to appear is made in a directory of our own, where nobody else may write: a new entry can
  * be given away there without someone putting another user's file in its place between mkdir() or
@@ -40,9 +40,10 @@ int nuc_host_stage(struct nuc_host_dir *d);
 /* Deletes that entry, a failed attempt's. */
 void nuc_host_discard(struct nuc_host_dir *d);
 
-/* 0 if `name` is what is expected; -ENOENT, -ESTALE. */
-int nuc_host_check(const struct nuc_host_dir *d, const char *name, const struct nuc_stamp *expected);
-/* Moves the entry that was made to its place, which holds `expected`, or nothing if that is NULL. */
+/* 0 if `name` is what is expected; -ENOENT; -ESTALE. */
+int nuc_host_check(const struct nuc_host_dir *d, const char *name,
+		   const struct nuc_stamp *expected);
+/* Moves the entry `made` to its place, which holds `expected`, or nothing if that is NULL. */
 int nuc_host_put(struct nuc_host_dir *d, const char *name, const struct nuc_stamp *expected,
 		 const struct nuc_stamp *made);
 /* Makes a directory, for its owner alone so far; *ret tells which. */

@@ -280,7 +280,7 @@ const char *nuc_tree_reason(int code)
 	case EFBIG:
 		return "past the limit";
 	case ENAMETOOLONG:
-		return "deeper than 512 directories, or too long a name";
+		return "directories too deep, or too long a name";
 	}
 	s = strerrordesc_np(-code);
 	return s ? s : "unknown error";
@@ -302,7 +302,7 @@ const char *nuc_tree_hint(int code)
 		return "make room on the file system that is written to";
 	case EACCES:
 	case EPERM:
-		return "see who owns it and its mode; root does not read other users' hard-linked files";
+		return "see its owner and mode; root does not read hard links to other users' files";
 	case ENAMETOOLONG:
 		return "flatten the tree";
 	}

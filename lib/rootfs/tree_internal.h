@@ -2,6 +2,7 @@
 /* The listing of a tree, and the primitives that both directions of copying are made of. */
 #pragma once
 
+#include <dirent.h>
 #include <sys/stat.h>
 
 #include "rootfs.h"
@@ -39,6 +40,20 @@ struct nuc_tree_listing {
 	char *names;
 	size_t names_len, names_size;
 };
+
+static inline void nuc_closedirp(DIR **d)
+{
+	if (*d)
+		closedir(*d);
+}
+
+static inline void nuc_tree_listing_freep(struct nuc_tree_listing **t)
+{
+	nuc_tree_listing_free(*t);
+}
+
+#define _cleanup_dir_ _cleanup_(nuc_closedirp)
+#define _cleanup_listing_ _cleanup_(nuc_tree_listing_freep)
 
 static inline const char *nuc_tree_name(const struct nuc_tree_listing *t, uint32_t i)
 {
@@ -88,10 +103,10 @@ struct nuc_owner {
 };
 
 /*
- * Makes a file or a link `name` in `to_dir`, with what `from` (O_PATH, looked at: st) holds and what
- * st says of mode and time. Nobody else may write in `to_dir`. *left is what content may be copied,
- * without holes: -EFBIG when that is too little, or the size is past RLIMIT_FSIZE. On failure a part
- * may be left there.
+ * Makes a file or a link `name` in `to_dir`, with what `from` (O_PATH, looked at: st) holds and
+ * what st says of mode and time. Nobody else may write in `to_dir`. *left is what content may be
+ * copied, without holes: -EFBIG when that is too little, or the size is past RLIMIT_FSIZE. On
+ * failure a part may be left there.
  */
 int nuc_copy_file(int from, const struct stat *st, int to_dir, const char *name,
 		  const struct nuc_owner *owner, int64_t *left, struct nuc_stamp *ret);
@@ -100,7 +115,7 @@ int nuc_copy_link(int from, const struct stat *st, int to_dir, const char *name,
 
 /*
  * Whether all that is changed from now on gets another ctime than this one: the clock that stamps
- * files ticks every 1 to 10 ms (before multigrain timestamps, kernel 6.13). Or waits until it is so.
+ * files ticks every 1 to 10 ms (before multigrain timestamps, kernel 6.13). Or waits until so.
  */
 bool nuc_ctime_settled(const struct timespec *ctime);
 void nuc_ctime_settle(const struct timespec *ctime);

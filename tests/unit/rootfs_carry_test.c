@@ -137,7 +137,8 @@ START_TEST(carries_changes_of_type)
 	assert_link(ws, "e", "/");
 	assert_text(ws, "g", "file");
 	assert_text(ws, "h/new", "in h");
-	ck_assert_uint_eq(count_entries(ws, ".", ""), 6); /* c, f, i: what is there is not carried */
+	/* What c, f and i are now is not carried; that they are no more what they were is. */
+	ck_assert_uint_eq(count_entries(ws, ".", ""), 6);
 	world_end();
 }
 END_TEST
@@ -257,7 +258,7 @@ START_TEST(conflicts_keep_the_host_version_and_all_else_is_carried)
 
 	ck_assert_int_eq(carry_back(), -ESTALE);
 	ck_assert_str_eq(nucleus_error_stage(err), "run");
-	assert_says("--workspace: 10 changes were not carried back: 'a' (changed on the host meanwh");
+	assert_says("--workspace: 10 changes were not carried back: 'a' (changed on the host");
 	assert_says("'created-dir' (");
 	assert_says("'dir' (something else is in it)");
 	assert_says(", and others");

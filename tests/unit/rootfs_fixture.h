@@ -157,7 +157,8 @@ static inline int carry_back(void)
 #define assert_done(r)                                                                             \
 	do {                                                                                       \
 		int _done = (r);                                                                   \
-		ck_assert_msg(_done == 0, "%d: %s", _done, err ? nucleus_error_message(err) : "");  \
+		ck_assert_msg(_done == 0, "%d: %s", _done,                                         \
+			      err ? nucleus_error_message(err) : "");                              \
 	} while (0)
 
 #define assert_says(s)                                                                             \

@@ -98,7 +98,8 @@ static void make_traps(void)
 }
 
 static const struct swap traps[] = {
-	{ "d", "trap-d" }, { "f", "trap-f" }, { "p", "trap-p" }, { "d/e", "d/trap-e" }, { NULL, NULL },
+	{ "d", "trap-d" }, { "f", "trap-f" },	    { "p", "trap-p" },
+	{ "d/e", "d/trap-e" }, { NULL, NULL },
 };
 
 static void fill(int at)
@@ -139,7 +140,7 @@ START_TEST(a_racing_copy_holds_nothing_from_outside)
 		if (r < 0 && r != -ESTALE)
 			ck_abort_msg("%d: %s", r, nucleus_error_message(err));
 		if (i % 2 == 1) {
-			/* Neither what is outside nor what is in /etc/passwd: ours all says "plain". */
+			/* Nothing from outside or from /etc: all of ours says "plain". */
 			shell("! grep -rqv -e '^plain$' x y && rm -rf x y");
 		}
 	}
@@ -543,11 +544,13 @@ START_TEST(killed_at_any_moment_a_file_is_old_or_new)
 		if (i < 10 && (i == 0 || lived < whole))
 			whole = lived;
 		for (int k = 0; k < 40; k++) {
+			bool done;
+
 			snprintf(name, sizeof(name), "f%d", k);
 			if (k % 4 == 0 && !exists(ws, name))
 				continue;
-			assert_text(ws, name,
-				    k % 4 && stat_of(ws, name).st_size == 3 ? "new" : "old old old");
+			done = k % 4 && stat_of(ws, name).st_size == 3;
+			assert_text(ws, name, done ? "new" : "old old old");
 		}
 		left = count_entries(ws, ".", ".nucleus-");
 		ck_assert_uint_le(left, 1);

@@ -23,7 +23,8 @@ static void *carry_held(void *arg)
 
 	if (filter && seccomp_rule_add(filter, SCMP_ACT_NOTIFY, h->call, 0) == 0 &&
 	    seccomp_load(filter) == 0)
-		fd = seccomp_notify_fd(filter);
+		fd = dup(seccomp_notify_fd(filter));
+	seccomp_release(filter);
 	if (write(h->notify[1], &fd, sizeof(fd)) == sizeof(fd) && fd >= 0)
 		h->result = carry_back();
 	close(h->ended[1]);
@@ -182,7 +183,7 @@ static void assert_of_root(const char *path)
 	ck_assert_uint_eq(stat_of(ws, path).st_uid, 0);
 }
 
-/* Our directory is made; before it is opened, its owner-to-be puts one there in which he can write. */
+/* Before our new directory is opened, someone puts one there in which he can write. */
 static void swap_stage(int nth)
 {
 	char stage[NAME_MAX + 1];
