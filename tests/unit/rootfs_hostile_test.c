@@ -128,7 +128,7 @@ START_TEST(a_racing_copy_holds_nothing_from_outside)
 	make_traps();
 	params.plain_only = true;
 	thread = start_swapping(traps);
-	for (int i = 0; i < 1500; i++) {
+	for (int i = 0; i < 600; i++) {
 		int r;
 
 		close(in);
@@ -146,7 +146,7 @@ START_TEST(a_racing_copy_holds_nothing_from_outside)
 	}
 	stop_swapping(thread);
 	ck_assert_int_gt(done, 0);
-	ck_assert_int_lt(done, 1500);
+	ck_assert_int_lt(done, 600);
 	ck_assert_int_gt(atomic_load(&swapped), 1000);
 	assert_outside(was);
 	world_end();
