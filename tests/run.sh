@@ -142,7 +142,11 @@ compile() {
 	shift 2
 	mkdir -p "$builds" || return
 	[ -f "$dir/build.ninja" ] || CC=$compiler meson setup "$dir" "$@" || return
-	ninja -C "$dir"
+	# Of a build for fuzzing only the fuzzers: other programs are not made for its flags.
+	case $dir in
+	*/fuzz) ninja -C "$dir" $(ninja -C "$dir" -t targets all | sed -n 's|^\(tests/fuzz/fuzz-[a-z]*\): .*|\1|p') ;;
+	*) ninja -C "$dir" ;;
+	esac
 }
 
 # The build that is tested, and a place from which every user can run it: the repository itself, or a
@@ -225,7 +229,7 @@ do_attack() {
 do_programs() {
 	need_gcc || return
 	for_users "real programs under the seccomp filter" bash tests/live/seccomp_programs.sh \
-		build-tests/gcc/tests/live/seccomp-exec
+		--nucleus build-tests/gcc/cli/nucleus
 }
 
 do_lint() {
