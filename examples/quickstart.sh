@@ -21,8 +21,7 @@ build=$PWD/build
 	build=$scratch/build
 printf 'Building libnucleus in %s ... ' "$build"
 {
-	[ -f "$build/build.ninja" ] || meson setup -Dtests=false "$build"
-	ninja -C "$build"
+	{ [ -f "$build/build.ninja" ] || meson setup -Dtests=false "$build"; } && ninja -C "$build"
 } >"$scratch/build.log" 2>&1 || {
 	tail -n 30 "$scratch/build.log"
 	stop "the build failed"

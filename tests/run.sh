@@ -157,8 +157,11 @@ need_gcc() {
 	place=$repo
 	as_user test -x "$gcc/cli/nucleus" -a -r "$repo/tests/run.sh" && return
 	place=$scratch/place
-	mkdir -p "$place/build-tests" && cp -R tests examples lib "$place" &&
-		cp -R "$gcc" "$place/build-tests" && chmod -R a+rX "$place"
+	mkdir -p "$place/build-tests" && cp -R "$gcc" "$place/build-tests" || return
+	for f in *; do
+		case $f in build*) ;; *) cp -R "$f" "$place" || return ;; esac
+	done
+	chmod -R a+rX "$place"
 }
 
 # Our own counts from the programs' output: meson counts programs.
