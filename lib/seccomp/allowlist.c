@@ -130,7 +130,7 @@ static const struct nuc_rule allowed[] = {
 	CHECK("prctl", nuc_words_prctl, prctl,
 	      "names of threads; postgres PR_SET_PDEATHSIG; libcap"),
 	CHECK("arch_prctl", "option ARCH_SET_FS", arch_prctl, "ld.so: thread-local storage"),
-	CHECK("prlimit64", "pid 0, not RLIMIT_CORE", prlimit64,
+	CHECK("prlimit64", "pid 0", prlimit64,
 	      "bash ulimit, gcc, node: getrlimit() and setrlimit()"),
 	ALLOW("set_tid_address", "ld.so; without it raise() aims at a wrong thread"),
 	ALLOW("sched_getaffinity", "nproc, python3 os.sched_getaffinity, node, make -j"),

@@ -102,14 +102,6 @@ static int raise_limit(const struct act *act)
 	return refused(setrlimit((__rlimit_resource_t)act->args[0], &l));
 }
 
-/* The limit is 1, for which alone the kernel runs no core dump handler of the host's. */
-static int set_core(const struct act *act)
-{
-	const struct rlimit l = { (rlim_t)act->args[0], (rlim_t)act->args[0] };
-
-	return refused(setrlimit(RLIMIT_CORE, &l));
-}
-
 #define PRCTL(...) do_call, .nr = __NR_prctl, .args = { __VA_ARGS__ }
 #define ID_CALL(number, ...)                                                                       \
 	do_call, .nr = (number), .args = { __VA_ARGS__ }, .by = { BY_SECCOMP },                    \
@@ -167,10 +159,8 @@ static const struct act acts[] = {
 	  .args = { RLIMIT_NPROC }, .by = { EPERM }, .deep = { EPERM } },
 	{ "raise-file-size", "rlimit", "raise the limit of file sizes", raise_limit,
 	  .args = { RLIMIT_FSIZE }, .by = { EPERM }, .deep = { EPERM } },
-	{ "raise-core", "rlimit", "raise the limit of core dumps", set_core, .args = { 1L << 30 },
-	  .by = { EPERM }, .deep = { EPERM } },
-	{ "lower-core", "seccomp", "lower it to 0, at which the host's core dump handler is run",
-	  set_core, .args = { 0 }, .by = { EPERM }, .sole = true },
+	{ "raise-core", "rlimit", "raise the limit of core dumps", raise_limit,
+	  .args = { RLIMIT_CORE }, .by = { EPERM }, .deep = { EPERM } },
 };
 
 const struct act_list privilege_acts = ACT_LIST(acts);

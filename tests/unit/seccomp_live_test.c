@@ -99,7 +99,6 @@ static const struct one_call answered[] = {
 	{ "seccomp", SYS_seccomp, { 0 }, EPERM },
 	{ "prlimit64 of another", SYS_prlimit64, { 1, RLIMIT_NOFILE, 0, 0 }, EPERM },
 	{ "prlimit64 of itself", SYS_prlimit64, { 0, RLIMIT_NOFILE, 0, 0 }, OK },
-	{ "prlimit64 of its core", SYS_prlimit64, { 0, RLIMIT_CORE, 0, 0 }, EPERM },
 	{ "memfd_create", SYS_memfd_create, { 0, 0 }, ENOSYS },
 	{ "io_uring_setup", SYS_io_uring_setup, { 1, 0 }, ENOSYS },
 	{ "ptrace(TRACEME)", SYS_ptrace, { 0 }, EPERM },
