@@ -5,7 +5,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 rounds=${1:-200}
-command -v bwrap >/dev/null || apt-get install -y -qq bubblewrap >/dev/null
+sh tests/setup-debian.sh test
 build=$PWD/build-benches
 [ -f "$build/build.ninja" ] || meson setup "$build" -Dtests=false >/dev/null
 ninja -C "$build" cli/nucleus-cli benches >/dev/null
