@@ -7,6 +7,7 @@
 #include <linux/sched.h>
 #include <sys/utsname.h>
 
+#include "cgroup.h"
 #include "host.h"
 #include "policy.h"
 
@@ -27,6 +28,7 @@ struct check {
 struct report {
 	struct nuc_facts facts;
 	struct nuc_surroundings around;
+	struct nuc_cgroup_place place;
 	int trial[NUC_TRIAL__COUNT];
 	char kernel[sizeof(((struct utsname *)0)->release)];
 	struct check checks[MAX_CHECKS];
@@ -357,7 +359,8 @@ static void check_privileges(struct report *r)
 	    "sysctl -w vm.memfd_noexec=1 in this pid namespace, or start from another");
 }
 
-static void check_surroundings(struct report *r)
+/* Limits that a policy asks for need one: see lib/cgroup. */
+static void check_cgroup(struct report *r)
 {
 	static const char *const layouts[] = {
 		[NUC_CGROUP_NONE] = "not mounted",
@@ -365,14 +368,35 @@ static void check_surroundings(struct report *r)
 		[NUC_CGROUP_HYBRID] = "hybrid: versions 1 and 2",
 		[NUC_CGROUP_V2] = "version 2",
 	};
+	const char *layout = layouts[r->around.cgroup];
+	const struct nuc_cgroup_place *p = &r->place;
+	bool limits = nuc_cgroup_has(p->controllers, "memory") && nuc_cgroup_has(p->controllers, "pids");
+
+	if (p->refused)
+		add(r, "cgroup", false, DEGRADED,
+		    nuc_strf("%s; no limits: %s", layout, nuc_cgroup_refused_why(p->refused)),
+		    nuc_cgroup_refused_mend(p->refused));
+	else if (!limits)
+		add(r, "cgroup", false, DEGRADED,
+		    nuc_strf("%s; %s has no memory and pids controllers (has: %s)", layout, p->path,
+			     p->controllers[0] ? p->controllers : "none"),
+		    "limits need them in version 2: a pure version 2 host is booted with "
+		    "systemd.unified_cgroup_hierarchy=1; a unit has them with Delegate=yes");
+	else
+		add(r, "cgroup", false, OK,
+		    nuc_strf("%s; limits of %s, below %s%s", layout, p->controllers, p->path,
+			     p->occupied ? p->by_caller_only ? " (after nucleus_cgroup_settle())"
+							     : " (processes live there: they must "
+							       "move into a child of it first)"
+					 : ""),
+		    NULL);
+}
+
+static void check_surroundings(struct report *r)
+{
 	const struct nuc_surroundings *s = &r->around;
 
-	add(r, "cgroup", false, s->cgroup == NUC_CGROUP_V2 ? OK : DEGRADED,
-	    nuc_strf("%s; %s to this user; controllers: %s", layouts[s->cgroup],
-		     s->cgroup_delegated ? "delegated" : "not delegated",
-		     s->cgroup_controllers[0] ? s->cgroup_controllers : "none"),
-	    "nothing must be done: this release does not limit by cgroup; a pure version 2 host is "
-	    "booted with systemd.unified_cgroup_hierarchy=1");
+	check_cgroup(r);
 	add(r, "container", false, OK,
 	    nuc_strf("%s%s", s->container[0] ? s->container : "not inside of one that is known",
 		     s->user_namespace ? "; inside a user namespace" : ""),
@@ -517,6 +541,9 @@ int nucleus_doctor(const char *format, char **ret)
 	if (e < 0)
 		return e;
 	nuc_surroundings_probe(&r.facts, &r.around);
+	e = nuc_cgroup_find(r.facts.uid, &r.place);
+	if (e < 0)
+		return e;
 	if (uname(&u) == 0)
 		memcpy(r.kernel, u.release, sizeof(r.kernel));
 	check_all(&r);

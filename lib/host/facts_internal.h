@@ -34,8 +34,6 @@ bool nuc_subid_has(const char *lines, const char *name, uid_t uid);
 /* The name of a user, from the lines of /etc/passwd. False when it is not there or too long. */
 bool nuc_passwd_name(const char *lines, uid_t uid, char *ret, size_t size);
 /*
- * What mountinfo (proc_pid_mountinfo(5)) says: the cgroup layout, where v2 is mounted (or ""), and
- * whether / is a mount point.
+ * What mountinfo (proc_pid_mountinfo(5)) says: the cgroup layout, and whether / is a mount point.
  */
-enum nuc_cgroup_layout nuc_mountinfo_read(const char *lines, char *ret_v2, size_t size,
-					  bool *ret_has_root);
+enum nuc_cgroup_layout nuc_mountinfo_read(const char *lines, bool *ret_has_root);

@@ -24,6 +24,7 @@ struct nuc_facts {
 	bool seccomp_filter;
 	bool no_new_privs;		/* the caller has it already */
 	int last_cap;
+	bool swap;			/* this kernel can swap: /proc/swaps is there */
 	long oom_score_adj;		/* of the caller; below 0 it is spared */
 };
 
@@ -96,8 +97,6 @@ struct nuc_surroundings {
 	bool user_namespace;		/* the caller is in one already */
 	bool ids_unmapped;		/* and its own user or group means nothing there */
 	enum nuc_cgroup_layout cgroup;
-	char cgroup_controllers[128];	/* of the caller's v2 group */
-	bool cgroup_delegated;		/* the caller may make groups below its own */
 	long yama;			/* kernel.yama.ptrace_scope; -1: no Yama */
 	long memfd_noexec;		/* vm.memfd_noexec; -1: no such sysctl */
 	bool subuid, subgid;		/* /etc/subuid and /etc/subgid have a line for the caller */

@@ -73,12 +73,10 @@ bool nuc_passwd_name(const char *lines, uid_t uid, char *ret, size_t size)
 	return false;
 }
 
-enum nuc_cgroup_layout nuc_mountinfo_read(const char *lines, char *ret_v2, size_t size,
-					  bool *ret_has_root)
+enum nuc_cgroup_layout nuc_mountinfo_read(const char *lines, bool *ret_has_root)
 {
 	bool v1 = false, v2 = false, root = false;
 
-	*ret_v2 = '\0';
 	for (const char *l = lines; *l; l = next_line(l)) {
 		char point[256], type[32];
 		const char *end = next_line(l), *dash = strstr(l, " - ");
@@ -88,11 +86,7 @@ enum nuc_cgroup_layout nuc_mountinfo_read(const char *lines, char *ret_v2, size_
 			continue;
 		root |= !strcmp(point, "/");
 		v1 |= !strcmp(type, "cgroup");
-		if (!strcmp(type, "cgroup2")) {
-			v2 = true;
-			if (strlen(point) < size)
-				strcpy(ret_v2, point);
-		}
+		v2 |= !strcmp(type, "cgroup2");
 	}
 	*ret_has_root = root;
 	if (v1)
@@ -127,30 +121,6 @@ static void probe_container(struct nuc_surroundings *s)
 	}
 }
 
-/* The caller's own v2 group: what it may hand out, and whether it may make groups below. */
-static void probe_cgroup(struct nuc_surroundings *s, const char *v2)
-{
-	_cleanup_free_ char *groups = read_text("/proc/self/cgroup"), *dir = NULL, *path = NULL;
-	_cleanup_free_ char *procs = NULL, *controllers = NULL;
-	const char *own = NULL;
-
-	for (const char *l = groups; l && *l; l = next_line(l))
-		if (!strncmp(l, "0::/", 4))
-			own = l + 3;
-	if (!own || !*v2)
-		return;
-	dir = nuc_strf("%s%.*s", v2, (int)strcspn(own, "\n"), own);
-	path = dir ? nuc_strf("%s/cgroup.controllers", dir) : NULL;
-	procs = dir ? nuc_strf("%s/cgroup.procs", dir) : NULL;
-	if (!path || !procs)
-		return;
-	controllers = read_text(path);
-	copy_line(s->cgroup_controllers, sizeof(s->cgroup_controllers), controllers);
-	/* cgroups(7), "Delegation": the directory and cgroup.procs belong to the delegatee. */
-	s->cgroup_delegated = faccessat(AT_FDCWD, dir, W_OK, AT_EACCESS) == 0 &&
-			      faccessat(AT_FDCWD, procs, W_OK, AT_EACCESS) == 0;
-}
-
 static void probe_subids(struct nuc_surroundings *s, uid_t uid)
 {
 	/* By hand: getpwuid() may load modules and ask a network. */
@@ -181,12 +151,10 @@ void nuc_surroundings_probe(const struct nuc_facts *facts, struct nuc_surroundin
 	s.ids_unmapped =
 		uids && gids && (!nuc_map_has(uids, facts->uid) || !nuc_map_has(gids, facts->gid));
 	if (mountinfo) {
-		char v2[256];
 		bool has_root;
 
-		s.cgroup = nuc_mountinfo_read(mountinfo, v2, sizeof(v2), &has_root);
+		s.cgroup = nuc_mountinfo_read(mountinfo, &has_root);
 		s.chroot = !has_root;
-		probe_cgroup(&s, v2);
 	}
 	probe_subids(&s, facts->uid);
 	copy_line(s.lsm, sizeof(s.lsm), lsm);
