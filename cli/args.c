@@ -21,6 +21,8 @@ const struct cli_flag cli_flags[CLI_FLAG__COUNT] = {
 	[CLI_FLAG_REQUIRE_PLAN] = { "--require-plan", "", "HASH",
 				    "start only if the plan has this hash: see nucleus explain "
 				    "--hash" },
+	[CLI_FLAG_STATS] = { "--stats", "", "text|json",
+			     "at the end, print what the sandbox used, on standard error" },
 	[CLI_FLAG_QUIET] = { "--quiet", "-q", "", "print no warnings" },
 	[CLI_FLAG_JSON] = { "--json", "", "", "print JSON" },
 	[CLI_FLAG_TOML] = { "--toml", "", "", "print TOML" },
@@ -166,6 +168,14 @@ static int set_require_plan(struct cli_args *args, const char *value)
 	return 0;
 }
 
+static int set_stats(struct cli_args *args, const char *value)
+{
+	if (strcmp(value, "text") != 0 && strcmp(value, "json") != 0)
+		return cli_fail(-EINVAL, "text or json", "--stats: unknown form: %s", value);
+	args->stats = value;
+	return 0;
+}
+
 static int set_format(struct cli_args *args, const char *format)
 {
 	if (args->format && strcmp(args->format, format) != 0)
@@ -210,6 +220,8 @@ static int set_cli_flag(struct parser *p, enum cli_flag_id id, const char *value
 		return parse_fd("--env-fd", value, strlen(value), &args->env_fd);
 	case CLI_FLAG_REQUIRE_PLAN:
 		return set_require_plan(args, value);
+	case CLI_FLAG_STATS:
+		return set_stats(args, value);
 	case CLI_FLAG_STATUS_FD:
 		r = parse_fd("--status-fd", value, strlen(value), &fd);
 		if (!r)

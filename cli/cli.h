@@ -13,6 +13,9 @@
 
 #include <nucleus/nucleus.h>
 
+/* More than execve(2) would take (6 MiB since Linux 4.13), so that it is never the smaller limit. */
+#define CLI_INPUT_MAX (8u << 20)
+
 #define CLI_ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
 /* The workload's own exit status apart, these are the ones that `nucleus run` gives. */
@@ -83,6 +86,7 @@ enum cli_flag_id {
 	CLI_FLAG_ENV_FD,
 	CLI_FLAG_STATUS_FD,
 	CLI_FLAG_REQUIRE_PLAN,
+	CLI_FLAG_STATS,
 	CLI_FLAG_QUIET,
 	CLI_FLAG_JSON,
 	CLI_FLAG_TOML,
@@ -126,6 +130,7 @@ extern const size_t cli_n_commands;
 
 int cli_run(const struct cli_args *args);
 int cli_explain(const struct cli_args *args);
+int cli_cleanup(const struct cli_args *args);
 int cli_doctor(const struct cli_args *args);
 int cli_policy_schema(const struct cli_args *args);
 int cli_policy_show(const struct cli_args *args);
@@ -146,6 +151,7 @@ struct cli_args {
 	int config_fd, env_fd; /* -1 for none */
 	bool config_fd_json;
 	const char *require_plan;
+	const char *stats; /* "text", "json"; NULL: not asked for */
 	bool help, quiet, hash;
 	const char *format; /* "json", "toml", "text"; NULL when not asked for */
 	struct cli_setting *settings;
@@ -162,7 +168,16 @@ int cli_args_parse(const struct cli_command *command, char **argv, struct cli_ar
 void cli_args_free(struct cli_args *args);
 /* The policy that the arguments make: documents first, then flags. 0 or an exit status. */
 int cli_args_policy(const struct cli_args *args, nucleus_policy **ret);
-/* The same, compiled. */
+/*
+ * Sees to it that this process lives where it may make control groups, if the policy needs one: moves
+ * it into a child of its group, or starts the command anew in a scope of the user's systemd.
+ */
+void cli_settle(const nucleus_policy *policy);
+/* Main's words, kept for that before anything reads them. */
+bool cli_keep_words(char **argv);
+/* A pipe can be read once: it is replaced by a memory file. 0 or -errno. */
+int cli_keep_fd(int fd);
+/* The policy, settled and compiled. */
 int cli_args_sandbox(const struct cli_args *args, nucleus_sandbox **ret);
 
 /* ---- messages (message.c) ------------------------------------------------------------------- */
@@ -196,6 +211,9 @@ void cli_status_refused_by_cli(int code, const char *message, const char *hint);
 void cli_status_refused(const nucleus_error *error, int exit_status);
 void cli_status_ended(const nucleus_process *process, const char *outcome, int code,
 		      int exit_status, const nucleus_error *error);
+
+/* Prints all figures that there are to standard error, as --stats wants them. */
+void cli_print_stats(const nucleus_process *process, const char *format);
 
 /* ---- made from the tables (help.c, generate.c) ---------------------------------------------- */
 

@@ -9,13 +9,15 @@ const struct cli_command cli_commands[] = {
 	{ "run", "create", "[OPTIONS] [--] PROGRAM [ARGS...]", "run a program in a new sandbox",
 	  CLI_OPERANDS_PROGRAM,
 	  CLI_BIT(HELP) | POLICY_INPUT | CLI_BIT(STATUS_FD) | CLI_BIT(REQUIRE_PLAN) |
-		  CLI_BIT(QUIET),
+		  CLI_BIT(STATS) | CLI_BIT(QUIET),
 	  true, cli_run },
 	{ "explain", NULL, "[OPTIONS]", "print what would be enforced here, and do nothing",
 	  CLI_OPERANDS_IGNORED, CLI_BIT(HELP) | POLICY_INPUT | CLI_BIT(JSON) | CLI_BIT(HASH), true,
 	  cli_explain },
 	{ "doctor", NULL, "[--json]", "say which mechanisms this host has", CLI_OPERANDS_NONE,
 	  CLI_BIT(HELP) | CLI_BIT(JSON), false, cli_doctor },
+	{ "cleanup", NULL, "", "remove what callers that were killed have left", CLI_OPERANDS_NONE,
+	  CLI_BIT(HELP), false, cli_cleanup },
 	{ "policy schema", NULL, "", "print the JSON Schema of policy documents", CLI_OPERANDS_NONE,
 	  CLI_BIT(HELP), false, cli_policy_schema },
 	{ "policy show", NULL, "[--json|--toml|--text] [OPTIONS]",
@@ -141,7 +143,7 @@ int main(int argc, char **argv)
 {
 	char **words = argv + 1;
 
-	if (!open_stdio())
+	if (!open_stdio() || !cli_keep_words(argv))
 		return CLI_EXIT_REFUSED;
 	if (argc < 2) {
 		fputs("Usage: nucleus COMMAND [OPTIONS] [ARGS...]\n"

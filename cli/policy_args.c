@@ -2,10 +2,6 @@
 /* From arguments to a policy and a compiled sandbox. */
 #include "cli.h"
 
-/* More than execve(2) would take (6 MiB since Linux 4.13), so that it is never the smaller limit.
- */
-#define ENV_FD_MAX (8u << 20)
-
 static int read_env_fd(int fd, char **ret, size_t *ret_len)
 {
 	_cleanup_free_ char *text = NULL;
@@ -17,7 +13,7 @@ static int read_env_fd(int fd, char **ret, size_t *ret_len)
 		if (size - len < 2) {
 			char *grown;
 
-			if (size >= ENV_FD_MAX)
+			if (size >= CLI_INPUT_MAX)
 				return -E2BIG;
 			size = size ? size * 2 : 4096;
 			grown = realloc(text, size);
@@ -100,6 +96,10 @@ int cli_args_policy(const struct cli_args *args, nucleus_policy **ret)
 	int r;
 
 	r = nucleus_policy_new(&policy);
+	if (r >= 0 && args->config_fd >= 0)
+		r = cli_keep_fd(args->config_fd);
+	if (r >= 0 && args->env_fd >= 0)
+		r = cli_keep_fd(args->env_fd);
 	if (r < 0)
 		return cli_fail_library(r, NULL);
 	r = load_documents(args, policy);
@@ -124,6 +124,7 @@ int cli_args_sandbox(const struct cli_args *args, nucleus_sandbox **ret)
 	r = cli_args_policy(args, &policy);
 	if (r)
 		return r;
+	cli_settle(policy);
 	r = nucleus_sandbox_new(&sandbox);
 	if (r < 0)
 		return cli_fail_library(r, NULL);

@@ -103,6 +103,11 @@ static int finish(nucleus_process *process)
 		status = CLI_EXIT_SIGNAL + code;
 		cli_status_ended(process, "signalled", code, status, NULL);
 		return status;
+	case NUCLEUS_OUTCOME_OOM:
+		cli_warn("the sandbox was ended: it reached limits.memory");
+		status = CLI_EXIT_SIGNAL + code;
+		cli_status_ended(process, "oom", code, status, NULL);
+		return status;
 	case NUCLEUS_OUTCOME_TIMEOUT:
 		cli_status_ended(process, "timeout", code, CLI_EXIT_TIMEOUT, NULL);
 		return CLI_EXIT_TIMEOUT;
@@ -161,5 +166,8 @@ int cli_run(const struct cli_args *args)
 	if (r < 0)
 		return cli_fail_library(r, error);
 	attend(process, signals);
-	return finish(process);
+	r = finish(process);
+	if (args->stats)
+		cli_print_stats(process, args->stats);
+	return r;
 }

@@ -65,14 +65,39 @@ static void put_string(FILE *out, const char *string)
 	putc('"', out);
 }
 
-static void put_figure(FILE *out, const nucleus_process *process, const char *name, const char *key)
+/* All figures as members of an object: null for what there is not. */
+static void put_figures(FILE *out, const nucleus_process *process, const char *separator)
 {
+	const char *name;
 	uint64_t value;
 
-	if (process && nucleus_process_stats(process, name, &value) >= 0)
-		fprintf(out, ",\"%s\":%" PRIu64, key, value);
-	else
-		fprintf(out, ",\"%s\":null", key);
+	for (size_t i = 0; (name = nucleus_stats_attr(i, "name")); i++) {
+		fprintf(out, "%s\"", separator);
+		for (const char *c = name; *c; c++)
+			putc(*c == '-' ? '_' : *c, out);
+		if (process && nucleus_process_stats(process, name, &value) >= 0)
+			fprintf(out, "\":%" PRIu64, value);
+		else
+			fputs("\":null", out);
+		separator = ",";
+	}
+}
+
+void cli_print_stats(const nucleus_process *process, const char *format)
+{
+	const char *name;
+	uint64_t value;
+
+	if (!strcmp(format, "json")) {
+		fputs("{", stderr);
+		put_figures(stderr, process, "");
+		fputs("}\n", stderr);
+		return;
+	}
+	for (size_t i = 0; (name = nucleus_stats_attr(i, "name")); i++)
+		if (nucleus_process_stats(process, name, &value) >= 0)
+			fprintf(stderr, "%-24s %14" PRIu64 "  %s\n", name, value,
+				nucleus_stats_attr(i, "help"));
 }
 
 static void write_line(const char *line, size_t len)
@@ -107,11 +132,7 @@ static void report(const char *outcome, int code, int exit_status, const nucleus
 	if (out) {
 		fprintf(out, "{\"outcome\":\"%s\",\"code\":%d,\"exit_status\":%d,\"error\":%s",
 			outcome, code, exit_status, error ? error : "null");
-		put_figure(out, process, "launch-time-us", "launch_time_us");
-		put_figure(out, process, "wall-time-us", "wall_time_us");
-		put_figure(out, process, "user-time-us", "user_time_us");
-		put_figure(out, process, "system-time-us", "system_time_us");
-		put_figure(out, process, "max-rss-bytes", "max_rss_bytes");
+		put_figures(out, process, ",");
 		fputs("}\n", out);
 	}
 	if (out && fclose(out) == 0)

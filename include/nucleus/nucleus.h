@@ -102,7 +102,8 @@ NUCLEUS_API void nucleus_error_free(nucleus_error *error);
  * nucleus_option_attr - one attribute of one row of the option table
  * @index: 0 and up
  * @attr: "key" (as in files, "workspace.mode"), "flag" ("--workspace-mode"), "short" ("-w" or ""),
- *        "type" (one of bool, enum, string, path, size, count, duration, list, map),
+ *        "type" (one of bool, enum, string, path, size, count, duration, decimal, list,
+ *        map),
  *        "values" (an enum's values, separated by '|', or ""), "metavar", "group", "default",
  *        "help" (one line), "since"
  *
@@ -235,6 +236,29 @@ NUCLEUS_API int nucleus_sandbox_explain(const nucleus_sandbox *sandbox, const ch
 NUCLEUS_API int nucleus_sandbox_hash(const nucleus_sandbox *sandbox, char **ret);
 
 /**
+ * nucleus_cgroup_settle - makes room for sandboxes with limits in the caller's own control group
+ * @policy: nothing is done unless it asks for a limit that needs a control group
+ *
+ * Where a process lives in the very group that was delegated to it (a unit with Delegate=yes, a scope
+ * of systemd-run), the kernel lets that group hand no controllers out. If the calling process is the
+ * only one there, this moves it, with all its threads, into a child of the group. Other processes are
+ * never moved. Call it once, before nucleus_sandbox_apply_policy().
+ *
+ * Returns 1 when it has moved, 0 when that was not needed, -EBUSY when other processes live there,
+ * -EOPNOTSUPP when no group is delegated to this user, or another errno. Since: 0.1
+ */
+NUCLEUS_API int nucleus_cgroup_settle(const nucleus_policy *policy, nucleus_error **ret_err);
+/**
+ * nucleus_cleanup - removes what callers that were killed have left behind
+ *
+ * That is control groups of this user whose makers are gone, in the place where the calling process
+ * would make its own; a frozen sandbox in one is ended. The first start of a sandbox with a group does
+ * the same. Sandboxes whose callers are alive are not touched. Returns how many there were, or a
+ * negative errno. Since: 0.1
+ */
+NUCLEUS_API int nucleus_cleanup(nucleus_error **ret_err);
+
+/**
  * nucleus_sandbox_set_stdio - the descriptors that become the program's 0, 1 and 2
  * @in, @out, @err: -1 for the caller's own at the time of the spawn (/dev/null where it is closed)
  *
@@ -265,7 +289,8 @@ enum nucleus_outcome {
 	NUCLEUS_OUTCOME_EXITED = 1,	/* code: exit status, 0 to 255 */
 	NUCLEUS_OUTCOME_SIGNALLED = 2,	/* code: the signal that ended the program */
 	NUCLEUS_OUTCOME_TIMEOUT = 3,	/* limits.timeout was reached; code: 0 */
-	NUCLEUS_OUTCOME_KILLED = 4	/* the whole sandbox was killed from outside; code: signal or 0 */
+	NUCLEUS_OUTCOME_KILLED = 4,	/* the whole sandbox was killed from outside; code: signal or 0 */
+	NUCLEUS_OUTCOME_OOM = 5		/* limits.memory was reached, and all of it killed; code: 9 */
 };
 
 /** nucleus_process_pid - the sandbox's first process, as the caller's pid namespace sees it. Since: 0.1 */
@@ -296,11 +321,32 @@ NUCLEUS_API int nucleus_process_wait(nucleus_process *process, int timeout_ms, i
  */
 NUCLEUS_API int nucleus_process_signal(nucleus_process *process, int signal);
 /**
- * nucleus_process_stats - one figure about a sandbox that has ended
- * @name: "wall-time-us", "user-time-us", "system-time-us", "max-rss-bytes", "launch-time-us"
+ * nucleus_process_freeze, nucleus_process_thaw - stops, and continues, all processes of a sandbox
  *
- * Returns 0, -ENOENT for an unknown name, -EAGAIN for one that is not known yet, -ENODATA for one
- * that was lost because the sandbox was killed from outside. Since: 0.1
+ * They come back when it is so. A frozen sandbox uses no processor, keeps its memory, and can be
+ * ended; its time limit and the death of its caller have an effect when it is thawed. It needs a
+ * control group: set limits.cgroup. Returns 0, -EOPNOTSUPP without a group, -ESRCH when it has ended,
+ * -ETIMEDOUT when a process waits in the kernel and cannot be stopped, or another errno. Since: 0.1
+ */
+NUCLEUS_API int nucleus_process_freeze(nucleus_process *process);
+NUCLEUS_API int nucleus_process_thaw(nucleus_process *process);
+/**
+ * nucleus_stats_attr - one attribute of one row of the table of figures
+ * @index: 0 and up
+ * @attr: "name" ("memory-peak-bytes": the unit is its last part, a plain count has none) or "help"
+ *
+ * Returns a static string; NULL past the last row or for an unknown attribute. Since: 0.1
+ */
+NUCLEUS_API const char *nucleus_stats_attr(size_t index, const char *attr);
+/**
+ * nucleus_process_stats - one figure about a sandbox
+ * @name: a name of nucleus_stats_attr()
+ *
+ * Most figures are those of the sandbox's control group: processor, memory, processes, I/O,
+ * throttling, pressure. They can be asked for while it runs, and after its end until it is closed.
+ * A limit that is not set is UINT64_MAX. Returns 0, -ENOENT for an unknown name, -EAGAIN for one that
+ * is only known at the end, -ENODATA for one that there is not: no control group (set limits.cgroup),
+ * not in this kernel, or lost because the sandbox was killed from outside. Since: 0.1
  */
 NUCLEUS_API int nucleus_process_stats(const nucleus_process *process, const char *name,
 				      uint64_t *ret);

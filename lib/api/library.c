@@ -9,8 +9,8 @@ const char *nucleus_version(void)
 int nucleus_has_feature(const char *name)
 {
 	static const char *const features[] = {
-		"context-copy", "copy-in-out", "explain", "idmap",   "landlock",
-		"plan-hash",	"rootfs-copy", "seccomp", "timeout", "user-namespace",
+		"cgroup",  "context-copy", "copy-in-out", "explain", "freeze",	     "idmap",
+		"landlock", "plan-hash",   "rootfs-copy", "seccomp", "timeout", "user-namespace",
 	};
 
 	for (size_t i = 0; i < NUC_ARRAY_SIZE(features); i++)

@@ -422,6 +422,8 @@ static long perform(struct nuc_context *c, const struct nuc_step *s)
 	/* Not steps of the child, or done where init's own program is run (init.c). */
 	case NUC_OP_IDMAP:
 	case NUC_OP_COPY:
+	case NUC_OP_CGROUP:
+	case NUC_OP_CGROUP_SET:
 	case NUC_OP_AUDIT:
 	case NUC_OP_FORK:
 	case NUC_OP__COUNT:

@@ -36,7 +36,17 @@ static const struct {
 	  "the kernel mounted something otherwise than the plan says: please report this" },
 	{ NUC_OP_DROP_BOUNDING, EPERM, "capabilities",
 	  "AppArmor may restrict user namespaces: see nucleus doctor" },
-	{ NUC_OP_FORK, EAGAIN, "process", "raise limits.processes, or the host's own limit" },
+	{ NUC_OP_FORK, EAGAIN, "process",
+	  "raise limits.processes or limits.pids, or the host's own limit" },
+	{ NUC_OP_CGROUP, EACCES, "cgroup", "the group is not delegated to this user any more" },
+	{ NUC_OP_CGROUP, EBUSY, "cgroup",
+	  "processes came to live in the delegated group itself: they have to move into a child of it" },
+	{ NUC_OP_CGROUP, EAGAIN, "cgroup",
+	  "the limit of groups is reached: cgroup.max.descendants or cgroup.max.depth above" },
+	{ NUC_OP_CGROUP, ANY, "cgroup", "see nucleus doctor" },
+	{ NUC_OP_CGROUP_SET, ENODEV, "cgroup", "give a whole disk, not a partition: see lsblk" },
+	{ NUC_OP_CGROUP_SET, ENOENT, "cgroup", "this kernel does not have that limit" },
+	{ NUC_OP_CGROUP_SET, ANY, "cgroup", NULL },
 	{ NUC_OP_RLIMIT, ANY, "rlimit", NULL },
 	{ NUC_OP_LANDLOCK_RULESET, ANY, "landlock", NULL },
 	{ NUC_OP_LANDLOCK_PATH, ANY, "landlock", NULL },
@@ -96,6 +106,22 @@ int nuc_step_killed(const struct nuc_plan *p, uint32_t step, nucleus_error **ret
 			words ? words : "?");
 }
 
+int nuc_launch_oom(const struct nuc_plan *p, uint32_t step, nucleus_error **ret_err)
+{
+	_cleanup_free_ char *words = NULL;
+	struct nuc_where where;
+
+	describe(p, step, ANY, &where);
+	where.layer = "cgroup";
+	where.origin = NULL;
+	where.hint = "raise limits.memory";
+	if (nuc_explain_step(p, step, &words) < 0)
+		words = NULL;
+	return nuc_fail(ret_err, -ENOMEM, &where,
+			"the memory limit is too small to start with: it was reached during step %u: %s",
+			step, words ? words : "?");
+}
+
 int nuc_clone_failed(int code, nucleus_error **ret_err)
 {
 	static const struct {
@@ -106,6 +132,8 @@ int nuc_clone_failed(int code, nucleus_error **ret_err)
 		{ ENOSPC, "a limit of namespaces is reached: sysctl user.max_*_namespaces" },
 		{ EUSERS, "user namespaces are nested too deeply" },
 		{ EAGAIN, "the limit of processes is reached: RLIMIT_NPROC, pids.max, kernel.pid_max" },
+		{ EACCES, "the caller may not start processes in the sandbox's cgroup: see nucleus doctor" },
+		{ EBUSY, "the sandbox's cgroup hands out controllers: has somebody else written to it?" },
 		{ ENOSYS, "a seccomp filter around this process refuses clone3(2)" },
 	};
 	struct nuc_where where = { .stage = "launch", .layer = "namespaces" };

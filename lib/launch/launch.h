@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base.h"
+#include "cgroup.h"
 #include "child.h"
 #include "plan.h"
 #include "rootfs.h"
@@ -20,6 +21,7 @@ struct nuc_prepared {
 	int slots[NUC_SLOTS];	/* what the host steps made */
 	const char **envp;	/* into the plan */
 	char *stack;		/* of the child until it executes init */
+	struct nuc_cgroup_parent *groups; /* NULL: the plan has no group */
 };
 
 /* A workspace that is carried back at the end. */
@@ -34,6 +36,8 @@ struct nuc_running {
 	int pid;
 	uint64_t launch_us;
 	struct nuc_carry carry;
+	struct nuc_cgroup_parent *groups; /* a reference, or NULL */
+	struct nuc_cgroup group;
 };
 
 /* Takes the plan, also on failure. */
@@ -48,5 +52,7 @@ int nuc_launch(struct nuc_prepared *p, const int stdio[3], const char *const *ar
 	       struct nuc_running *ret, nucleus_error **ret_err);
 
 void nuc_carry_done(struct nuc_carry *c);
+/* Removes the group, after all processes have ended. */
+void nuc_group_done(struct nuc_cgroup_parent **groups, struct nuc_cgroup *group);
 /* Kills the sandbox and waits until all of it is gone. */
 void nuc_kill(int pidfd);

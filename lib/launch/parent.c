@@ -17,6 +17,9 @@
 #ifndef CLONE_CLEAR_SIGHAND
 #define CLONE_CLEAR_SIGHAND 0x100000000ULL
 #endif
+#ifndef CLONE_INTO_CGROUP
+#define CLONE_INTO_CGROUP 0x200000000ULL
+#endif
 
 /* All that one launch holds in the caller: closed, ended and freed on every path. */
 struct launch {
@@ -30,6 +33,7 @@ struct launch {
 	const char **argv;
 	char numbers[64];
 	struct nuc_carry carry;
+	struct nuc_cgroup group;
 };
 
 static uint64_t now_us(void)
@@ -64,6 +68,14 @@ void nuc_carry_done(struct nuc_carry *c)
 	*c = (struct nuc_carry){ .inside = -1, .outside = -1 };
 }
 
+void nuc_group_done(struct nuc_cgroup_parent **groups, struct nuc_cgroup *group)
+{
+	/* What the kernel does not let go of is left to the next collection. */
+	(void)nuc_cgroup_remove(group);
+	nuc_cgroup_parent_unref(*groups);
+	*groups = NULL;
+}
+
 static void launch_done(struct launch *l)
 {
 	if (l->pidfd >= 0) {
@@ -78,6 +90,7 @@ static void launch_done(struct launch *l)
 	nuc_closep(&l->control);
 	nuc_closep(&l->control_child);
 	nuc_carry_done(&l->carry);
+	(void)nuc_cgroup_remove(&l->group);
 	free(l->argv);
 }
 
@@ -220,6 +233,28 @@ static int check_passed(const struct nuc_prepared *p, nucleus_error **ret_err)
 	return 0;
 }
 
+/* ---- the group ---------------------------------------------------------------------------------------- */
+
+static int make_group(struct launch *l, nucleus_error **ret_err)
+{
+	const struct nuc_plan *plan = l->prepared->plan;
+
+	for (uint32_t i = 0; i < plan->n[NUC_PROG_HOST]; i++) {
+		uint32_t step = plan->first[NUC_PROG_HOST] + i;
+		const struct nuc_step *s = nuc_plan_step(plan, step);
+		int r = 0;
+
+		if (s->op == NUC_OP_CGROUP)
+			r = nuc_cgroup_make(l->prepared->groups, &l->group);
+		else if (s->op == NUC_OP_CGROUP_SET)
+			r = nuc_cgroup_set(&l->group, nuc_plan_data(plan, s->arg[0]),
+					   nuc_plan_data(plan, s->arg[1]));
+		if (r < 0)
+			return nuc_step_failed(plan, step, -r, NULL, ret_err);
+	}
+	return 0;
+}
+
 /* ---- clone ------------------------------------------------------------------------------------------- */
 
 static int build_argv(struct launch *l, const char *const *argv)
@@ -254,6 +289,11 @@ static int start_child(struct launch *l)
 	/* With a rendezvous the caller must go on; without, it saves a wake-up to wait in the kernel. */
 	if (l->control < 0)
 		args.flags |= CLONE_VFORK;
+	/* Born in its group: to be moved there later would cost a grace period, and miss what it did. */
+	if (l->group.dir >= 0) {
+		args.flags |= CLONE_INTO_CGROUP;
+		args.cgroup = (uint64_t)l->group.dir;
+	}
 	l->ctx.plan = p->plan;
 	memcpy(l->ctx.slots, p->slots, sizeof(l->ctx.slots));
 	l->ctx.init_fd = p->init_fd;
@@ -431,6 +471,8 @@ static int await_ready(struct launch *l, const char *program, nucleus_error **re
 			continue;
 		if (!(fds[0].revents & POLLIN)) {
 			/* Nothing more to read, and it has ended or nobody can write any more. */
+			if (nuc_cgroup_was_oom(&l->group))
+				return nuc_launch_oom(plan, step_reached(l), ret_err);
 			if (l->ctx.error)
 				return nuc_step_failed(plan, l->ctx.step, l->ctx.error, program, ret_err);
 			return nuc_step_killed(plan, step_reached(l), ret_err);
@@ -464,6 +506,7 @@ int nuc_launch(struct nuc_prepared *p, const int stdio[3], const char *const *ar
 		.control_child = -1,
 		.pidfd = -1,
 		.carry = { .inside = -1, .outside = -1 },
+		.group = NUC_CGROUP_NONE_YET,
 	};
 	const struct nuc_where where = { .stage = "launch", .layer = "descriptors" };
 	uint64_t started = now_us();
@@ -479,6 +522,9 @@ int nuc_launch(struct nuc_prepared *p, const int stdio[3], const char *const *ar
 		r = build_argv(&l, argv);
 	if (r < 0)
 		return nuc_fail(ret_err, r, &where, "cannot open what a launch needs: %s", strerror(-r));
+	r = make_group(&l, ret_err);
+	if (r < 0)
+		return r;
 	r = start_child(&l);
 	if (r < 0)
 		return nuc_clone_failed(-r, ret_err);
@@ -507,7 +553,10 @@ int nuc_launch(struct nuc_prepared *p, const int stdio[3], const char *const *ar
 		.pid = l.pid,
 		.launch_us = now_us() - started,
 		.carry = l.carry,
+		.groups = p->groups ? nuc_cgroup_parent_ref(p->groups) : NULL,
+		.group = l.group,
 	};
+	l.group = NUC_CGROUP_NONE_YET;
 	l.carry = (struct nuc_carry){ .inside = -1, .outside = -1 };
 	return 0;
 }

@@ -57,12 +57,21 @@ static int share_status(struct nuc_prepared *p)
 	return 0;
 }
 
+/* The host steps that are done once; the others are those of each launch. */
 static int host_steps(struct nuc_prepared *p, nucleus_error **ret_err)
 {
+	const struct nuc_where memory = { .stage = "launch", .layer = "memory" };
+
 	for (uint32_t i = 0; i < p->plan->n[NUC_PROG_HOST]; i++) {
 		const struct nuc_step *s = nuc_plan_step(p->plan, p->plan->first[NUC_PROG_HOST] + i);
 		int fd;
 
+		if (s->op == NUC_OP_CGROUP) {
+			p->groups = nuc_cgroup_parent_new(nuc_plan_data(p->plan, s->arg[0]),
+							  nuc_plan_data(p->plan, s->arg[2]));
+			if (!p->groups)
+				return nuc_fail(ret_err, -ENOMEM, &memory, "out of memory");
+		}
 		if (s->op != NUC_OP_IDMAP)
 			continue;
 		fd = nuc_userns_new(nuc_plan_data(p->plan, s->arg[0]), nuc_plan_data(p->plan, s->arg[1]));
@@ -157,6 +166,7 @@ void nuc_prepared_free(struct nuc_prepared *p)
 		nuc_closep(&p->slots[i]);
 	if (p->stack)
 		munmap(p->stack, NUC_STACK_SIZE);
+	nuc_cgroup_parent_unref(p->groups);
 	free(p->envp);
 	free(p->plan);
 	free(p);

@@ -61,6 +61,9 @@ struct nuc_builder {
 		uint32_t id;
 	} user, group;
 	char home[64];
+	bool has_cgroup;
+	/* Rlimits in place of what no group can be had for, in mode agent; 0: none. */
+	int64_t data_limit, process_limit;
 	const char *sealed; /* the target of nuc_b_seal(), or NULL */
 	bool copies_root; /* the root is a copied tree: what we make may be there already */
 	struct nuc_look workspace, context, rootfs;
@@ -117,9 +120,11 @@ void nuc_b_grant(struct nuc_builder *b, const char *path, uint32_t rights, bool 
 #define NUC_GRANT_LIST 16u
 
 /* The emitters, in the order in which compile calls them. */
+int nuc_emit_cgroup(struct nuc_builder *b);
 int nuc_emit_namespaces(struct nuc_builder *b);
 int nuc_emit_paths(struct nuc_builder *b);
 int nuc_emit_root(struct nuc_builder *b);
+int nuc_emit_cgroup_mount(struct nuc_builder *b); /* a part of nuc_emit_root() */
 int nuc_emit_files(struct nuc_builder *b);
 int nuc_emit_finish_root(struct nuc_builder *b);
 int nuc_emit_security(struct nuc_builder *b);

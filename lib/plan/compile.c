@@ -34,13 +34,14 @@ static int check_mode(struct nuc_builder *b)
 {
 	const nucleus_policy *p = b->policy;
 
-	if (nuc_mode_need(b->mode, NUC_MECH_MEMORY_LIMIT) == NUC_NEED_REQUIRED) {
-		int r = nuc_b_missing(b, NUC_MECH_MEMORY_LIMIT, nuc_policy_origin(p, NUC_OPT_MODE),
-				      "this release has no cgroup limits and no root file system "
-				      "attestation yet", "use mode strict-agent");
-		if (r < 0)
-			return r;
-	}
+	if (nuc_mode_need(b->mode, NUC_MECH_MEMORY_LIMIT) == NUC_NEED_REQUIRED &&
+	    !nuc_policy_is_set(p, NUC_OPT_MEMORY))
+		return nuc_b_missing(b, NUC_MECH_MEMORY_LIMIT, nuc_policy_origin(p, NUC_OPT_MODE),
+				     "limits.memory is not set", "set it, with --memory for example");
+	if (nuc_mode_need(b->mode, NUC_MECH_ROOTFS) == NUC_NEED_REQUIRED)
+		return nuc_b_missing(b, NUC_MECH_ROOTFS, nuc_policy_origin(p, NUC_OPT_MODE),
+				     "this release has no root file system attestation yet",
+				     "use mode strict-agent");
 	if (nuc_policy_int(p, NUC_OPT_NETWORK) == 1) {
 		const char *origin = nuc_policy_origin(p, NUC_OPT_NETWORK);
 
@@ -171,9 +172,9 @@ static void builder_free(struct nuc_builder *b)
 static int emit_all(struct nuc_builder *b)
 {
 	static int (*const emitters[])(struct nuc_builder *) = {
-		read_user,	   check_mode,		 nuc_emit_paths,    nuc_emit_namespaces,
-		nuc_emit_root,	   nuc_emit_files,	 nuc_emit_finish_root, nuc_emit_security,
-		nuc_emit_process,  nuc_emit_exec,
+		read_user,	check_mode,	     nuc_emit_paths,	   nuc_emit_namespaces,
+		nuc_emit_cgroup, nuc_emit_root,	     nuc_emit_files,	   nuc_emit_finish_root,
+		nuc_emit_security, nuc_emit_process, nuc_emit_exec,
 	};
 
 	nuc_b_str(b, ""); /* offset 0 is the empty string */

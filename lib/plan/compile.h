@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include "base.h"
+#include "cgroup.h"
 #include "host.h"
 #include "plan.h"
 #include "policy.h"
@@ -17,6 +18,7 @@ struct nuc_look {
 	uint64_t dev, ino;
 	uid_t uid;
 	gid_t gid;
+	dev_t rdev;		/* of a device */
 	bool idmap;		/* its file system takes idmapped mounts (privileged callers only) */
 };
 
@@ -33,6 +35,8 @@ struct nuc_world {
 	int (*look)(struct nuc_world *w, const char *path, bool follow, struct nuc_look *ret);
 	/* Names in a directory, sorted, NULL-terminated; each and the array are the caller's. */
 	int (*list)(struct nuc_world *w, const char *path, char ***ret);
+	/* Where there may be groups; asked only if a policy wants one. */
+	int (*cgroup)(struct nuc_world *w, struct nuc_cgroup_place *ret);
 	int idmap_trial_fd;	    /* a user namespace to try idmaps with; -1: not made yet */
 };
 
@@ -45,6 +49,9 @@ void nuc_world_done(struct nuc_world *w);
  */
 int nuc_compile(const nucleus_policy *policy, struct nuc_world *world,
 		struct nuc_plan **ret, nucleus_error **ret_err);
+
+/* Whether the policy asks for a limit that only a group with controllers can enforce. */
+bool nuc_wants_controllers(const nucleus_policy *policy);
 
 /*
  * Whether the bytes are a plan that may be executed: offsets inside, strings ended, slots written

@@ -396,6 +396,8 @@ int nuc_emit_root(struct nuc_builder *b)
 	if (r == 0)
 		r = make_proc(b);
 	if (r == 0)
+		r = nuc_emit_cgroup_mount(b);
+	if (r == 0)
 		r = nuc_b_tmpfs(b, "/tmp", nuc_policy_int(b->policy, NUC_OPT_TMP_SIZE), "1777", false,
 				nuc_policy_origin(b->policy, NUC_OPT_TMP_SIZE));
 	if (r == 0)

@@ -411,6 +411,7 @@ int nuc_emit_process(struct nuc_builder *b)
 	const nucleus_policy *p = b->policy;
 	const struct nuc_facts *f = &b->world->facts;
 	const char *cwd = nuc_policy_str(p, NUC_OPT_CWD);
+	int64_t processes = nuc_policy_int(p, NUC_OPT_MAX_PROCESSES);
 	int64_t file_size = nuc_policy_int(p, NUC_OPT_MAX_FILE_SIZE);
 
 	nuc_b_step(b, NUC_PROG_INIT, NUC_OP_UNDUMPABLE, NULL, 0, 0, 0);
@@ -427,13 +428,17 @@ int nuc_emit_process(struct nuc_builder *b)
 	/* In the order of their numbers: verify wants sets sorted. */
 	emit_rlimit(b, RLIMIT_FSIZE, file_size ? file_size : -1,
 		    nuc_policy_origin(p, NUC_OPT_MAX_FILE_SIZE));
+	if (b->data_limit)
+		emit_rlimit(b, RLIMIT_DATA, b->data_limit, nuc_policy_origin(p, NUC_OPT_MEMORY));
 	/*
 	 * 1, not 0: too small for a file, and the one value for which the kernel does not start the
 	 * handler that a core_pattern with '|' names, as root on the host (fs/coredump.c).
 	 */
 	emit_rlimit(b, RLIMIT_CORE, 1, NULL);
-	emit_rlimit(b, RLIMIT_NPROC, nuc_policy_int(p, NUC_OPT_MAX_PROCESSES),
-		    nuc_policy_origin(p, NUC_OPT_MAX_PROCESSES));
+	if (b->process_limit && b->process_limit < processes)
+		emit_rlimit(b, RLIMIT_NPROC, b->process_limit, nuc_policy_origin(p, NUC_OPT_PIDS));
+	else
+		emit_rlimit(b, RLIMIT_NPROC, processes, nuc_policy_origin(p, NUC_OPT_MAX_PROCESSES));
 	emit_rlimit(b, RLIMIT_NOFILE, nuc_policy_int(p, NUC_OPT_MAX_FILES),
 		    nuc_policy_origin(p, NUC_OPT_MAX_FILES));
 	nuc_b_step(b, NUC_PROG_INIT, NUC_OP_UMASK, NULL, 022, 0, 0);

@@ -102,14 +102,25 @@ static void print_limit(struct nuc_buf *b, uint64_t v)
 		nuc_buf_printf(b, "%llu", (unsigned long long)v);
 }
 
-/* One argument in words. The same text stands in the JSON, and so in the hash. */
-static void print_arg(struct nuc_buf *b, const struct nuc_plan *p, const struct nuc_step *s, int i)
+/*
+ * One argument in words. The same text stands in the JSON, and so in the hash: `canonical` leaves
+ * out what differs between hosts that enforce the same.
+ */
+static void print_arg(struct nuc_buf *b, const struct nuc_plan *p, const struct nuc_step *s, int i,
+		      bool canonical)
 {
 	uint32_t arg = s->arg[i];
 
 	switch (nuc_op_args(s->op)[i]) {
+	case 'p':
+		nuc_buf_puts(b, canonical ? "-" : text_at(p, arg));
+		break;
+	case 'w':
+		if (!canonical)
+			nuc_buf_printf(b, "(%s)", text_at(p, arg));
+		break;
 	case 's':
-		nuc_buf_printf(b, "%s", text_at(p, arg));
+		nuc_buf_puts(b, text_at(p, arg));
 		break;
 	case 'S': {
 		const struct nuc_span *span = nuc_plan_data(p, arg);
@@ -197,14 +208,15 @@ static void print_arg(struct nuc_buf *b, const struct nuc_plan *p, const struct 
 	}
 }
 
-static void print_step(struct nuc_buf *b, const struct nuc_plan *p, const struct nuc_step *s)
+static void print_step(struct nuc_buf *b, const struct nuc_plan *p, const struct nuc_step *s,
+		       bool canonical)
 {
 	nuc_buf_puts(b, nuc_op_name(s->op));
 	for (int i = 0; i < 3; i++) {
 		if (nuc_op_args(s->op)[i] == '-')
 			continue;
 		nuc_buf_puts(b, " ");
-		print_arg(b, p, s, i);
+		print_arg(b, p, s, i, canonical);
 	}
 }
 
@@ -215,7 +227,7 @@ int nuc_explain_step(const struct nuc_plan *p, uint32_t step, char **ret)
 	if (step >= p->first[NUC_PROG_INIT] + p->n[NUC_PROG_INIT])
 		nuc_buf_puts(&b, "start of init");
 	else
-		print_step(&b, p, nuc_plan_step(p, step));
+		print_step(&b, p, nuc_plan_step(p, step), false);
 	return nuc_buf_take(&b, ret);
 }
 
@@ -261,7 +273,7 @@ static json_t *json_program(const struct nuc_plan *p, int program)
 		_cleanup_buf_ struct nuc_buf b = { 0 };
 		const struct nuc_step *s = nuc_plan_step(p, p->first[program] + i);
 
-		print_step(&b, p, s);
+		print_step(&b, p, s, true);
 		if (s->accept)
 			nuc_buf_puts(&b, " or it exists");
 		json_array_append_new(a, b.failed ? NULL : json_text(b.s, b.len));
@@ -354,7 +366,7 @@ static void print_program(struct nuc_buf *b, const struct nuc_plan *p, int progr
 		const char *origin = text_at(p, s->origin);
 
 		nuc_buf_printf(b, "  %3u  ", p->first[program] + i);
-		print_step(b, p, s);
+		print_step(b, p, s, false);
 		if (*origin && strcmp(origin, "default"))
 			nuc_buf_printf(b, "   [%s]", origin);
 		nuc_buf_puts(b, "\n");

@@ -109,6 +109,8 @@ static bool is_audit(const struct nuc_plan *p, uint32_t at)
 static bool is_arg(const struct nuc_plan *p, char kind, uint32_t arg)
 {
 	switch (kind) {
+	case 'p':
+	case 'w':
 	case 's':
 		return is_string(p, arg);
 	case 'S':
@@ -195,6 +197,36 @@ static bool has_its_slot(const struct nuc_step *s)
 	}
 }
 
+/*
+ * A file of the group that only tightens: not one that moves processes, hands controllers out, or
+ * names another directory.
+ */
+static bool is_group_file(const char *file)
+{
+	static const char *const files[] = {
+		"cgroup.max.depth", "cgroup.max.descendants", "cpu.max", "cpu.weight",
+		"cpuset.cpus",	    "io.max", "memory.high", "memory.max", "memory.oom.group",
+		"memory.swap.max",  "pids.max",
+	};
+
+	for (size_t i = 0; i < NUC_ARRAY_SIZE(files); i++)
+		if (!strcmp(file, files[i]))
+			return true;
+	return false;
+}
+
+/* Whether the plan writes to this file of the group. */
+static bool sets(const struct nuc_plan *p, const char *file)
+{
+	for (uint32_t i = 0; i < p->n[NUC_PROG_HOST]; i++) {
+		const struct nuc_step *s = nuc_plan_step(p, p->first[NUC_PROG_HOST] + i);
+
+		if (s->op == NUC_OP_CGROUP_SET && !strcmp(nuc_plan_data(p, s->arg[0]), file))
+			return true;
+	}
+	return false;
+}
+
 static const char *check_step(const struct nuc_plan *p, const struct nuc_step *s, int program)
 {
 	const char *args;
@@ -213,6 +245,8 @@ static const char *check_step(const struct nuc_plan *p, const struct nuc_step *s
 		return "capabilities are dropped in the wrong program";
 	if (!is_string(p, s->origin))
 		return "an origin is outside of the plan";
+	if (s->op == NUC_OP_CGROUP_SET && !is_group_file(nuc_plan_data(p, s->arg[0])))
+		return "a setting of a group that is none";
 	if (s->accept && !(s->accept == EEXIST && (s->op == NUC_OP_MKDIR || s->op == NUC_OP_SYMLINK)))
 		return "an accepted error on a step that may have none";
 	switch (s->op) {
@@ -229,6 +263,7 @@ static const char *check_step(const struct nuc_plan *p, const struct nuc_step *s
 	case NUC_OP_ROOT:
 		return check_attributes(s, ((const struct nuc_mount *)nuc_plan_data(p, s->arg[1]))->attr,
 					true);
+	case NUC_OP_CGROUP:
 	case NUC_OP_MKDIR:
 	case NUC_OP_FILE:
 	case NUC_OP_MASK:
@@ -249,9 +284,15 @@ static const char *check_step(const struct nuc_plan *p, const struct nuc_step *s
 static int compare_in_set(const struct nuc_plan *p, const struct nuc_step *a,
 			  const struct nuc_step *b)
 {
+	int r;
+
 	switch (ops[a->op].args[0]) {
 	case 's':
-		return strcmp(nuc_plan_data(p, a->arg[0]), nuc_plan_data(p, b->arg[0]));
+		r = strcmp(nuc_plan_data(p, a->arg[0]), nuc_plan_data(p, b->arg[0]));
+		/* io.max is set once for each disk. */
+		if (r == 0 && a->op == NUC_OP_CGROUP_SET)
+			r = strcmp(nuc_plan_data(p, a->arg[1]), nuc_plan_data(p, b->arg[1]));
+		return r;
 	default:
 		return a->arg[0] < b->arg[0] ? -1 : a->arg[0] > b->arg[0];
 	}
@@ -328,6 +369,7 @@ static const char *check_complete(const struct nuc_plan *p)
 		{ NUC_MECH_MOUNT_AUDIT, NUC_OP_AUDIT },
 		{ NUC_MECH_NS_NET, NUC_OP_LOOPBACK },
 		{ NUC_MECH_NS_UTS, NUC_OP_HOSTNAME },
+		{ NUC_MECH_CGROUP, NUC_OP_CGROUP },
 	};
 	static const struct {
 		enum nuc_mechanism mechanism;
@@ -368,10 +410,16 @@ static const char *check_complete(const struct nuc_plan *p)
 		return "a plan that keeps the caller's user";
 	if (count[NUC_OP_LANDLOCK_PATH] && !count[NUC_OP_LANDLOCK_RESTRICT])
 		return "Landlock rules that are not applied";
+	if (!!(p->mechanisms & (1u << NUC_MECH_MEMORY_LIMIT)) != sets(p, "memory.max") ||
+	    sets(p, "memory.max") != sets(p, "memory.oom.group"))
+		return "a memory limit is claimed and not set";
+	if (count[NUC_OP_CGROUP] ? !sets(p, "cgroup.max.depth") || !sets(p, "cgroup.max.descendants")
+				 : count[NUC_OP_CGROUP_SET])
+		return "a group without its bounds";
 	for (int m = 0; m < NUC_MECH__COUNT; m++)
 		if (nuc_mode_need((enum nuc_mode)p->mode, (enum nuc_mechanism)m) == NUC_NEED_REQUIRED &&
 		    !(p->mechanisms & (1u << m)) &&
-		    !(m == NUC_MECH_IDMAP && !count[NUC_OP_IDMAP]))
+		    !(m == NUC_MECH_IDMAP && !count[NUC_OP_IDMAP]) && m != NUC_MECH_CGROUP)
 			return "a mechanism that the mode requires is missing";
 	return NULL;
 }

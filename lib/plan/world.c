@@ -45,6 +45,7 @@ static int look(struct nuc_world *w, const char *path, bool follow, struct nuc_l
 	l.mode = st.st_mode;
 	l.dev = st.st_dev;
 	l.ino = st.st_ino;
+	l.rdev = st.st_rdev;
 	l.uid = st.st_uid;
 	l.gid = st.st_gid;
 	if (follow && w->facts.privileged) {
@@ -94,6 +95,11 @@ static int list(struct nuc_world *w, const char *path, char ***ret)
 	return 0;
 }
 
+static int cgroup(struct nuc_world *w, struct nuc_cgroup_place *ret)
+{
+	return nuc_cgroup_find(w->facts.uid, ret);
+}
+
 /* Whether this user namespace has `id` at all: a container's root has a bounded range. */
 static bool has_id(const char *map, uint32_t id)
 {
@@ -113,7 +119,7 @@ static bool has_id(const char *map, uint32_t id)
 
 int nuc_world_init(struct nuc_world *ret)
 {
-	struct nuc_world w = { .look = look, .list = list, .idmap_trial_fd = -1 };
+	struct nuc_world w = { .look = look, .list = list, .cgroup = cgroup, .idmap_trial_fd = -1 };
 	int r = nuc_facts_probe(&w.facts);
 
 	if (r < 0)

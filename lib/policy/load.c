@@ -23,6 +23,7 @@ static const char *const wanted_names[] = {
 	[NUC_TYPE_SIZE] = "an integer of bytes, or a string as \"64M\",",
 	[NUC_TYPE_COUNT] = "an integer",
 	[NUC_TYPE_DURATION] = "an integer of seconds, or a string as \"1500ms\",",
+	[NUC_TYPE_DECIMAL] = "a number, or a string as \"0.5\",",
 	[NUC_TYPE_LIST] = "an array of strings",
 	[NUC_TYPE_MAP] = "a table of strings",
 };
@@ -66,9 +67,10 @@ static int read_scalar(struct loader *l, const struct nuc_doc *d, enum nuc_optio
 {
 	const struct nuc_option *o = &nuc_options[id];
 	bool integer = o->type == NUC_TYPE_SIZE || o->type == NUC_TYPE_DURATION ||
-		       o->type == NUC_TYPE_COUNT || nuc_option_is_number_list(o);
+		       o->type == NUC_TYPE_COUNT || o->type == NUC_TYPE_DECIMAL ||
+		       nuc_option_is_number_list(o);
 	bool string = o->type != NUC_TYPE_BOOL && o->type != NUC_TYPE_COUNT;
-	char digits[24];
+	char digits[40];
 
 	if (string && is_text(d))
 		return apply(l, d, id, d->s);
@@ -79,6 +81,16 @@ static int read_scalar(struct loader *l, const struct nuc_doc *d, enum nuc_optio
 			return nuc_doc_fail(&l->doc, pos_of(d), NULL, "%s: %lld is less than 0",
 					    o->key, (long long)d->i);
 		snprintf(digits, sizeof(digits), "%lld", (long long)d->i);
+		return apply(l, d, id, digits);
+	}
+	if (o->type == NUC_TYPE_DECIMAL && d->type == NUC_DOC_FLOAT) {
+		/* As many decimals as are meant: 0.1 is not one of the numbers that a float can be. */
+		if (d->f < 0 || d->f > 1e9)
+			return nuc_doc_fail(&l->doc, pos_of(d), NULL, "%s: %g is out of range", o->key,
+					    d->f);
+		snprintf(digits, sizeof(digits), "%.9f", d->f);
+		for (size_t n = strlen(digits); digits[n - 1] == '0' && digits[n - 2] != '.'; n--)
+			digits[n - 1] = '\0';
 		return apply(l, d, id, digits);
 	}
 	if (o->type == NUC_TYPE_LIST)

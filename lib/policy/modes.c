@@ -31,6 +31,8 @@ static const struct {
 
 	[NUC_MECH_MOUNT_AUDIT] = { "mount audit",	    { OFF,  MUST, MUST } },
 	[NUC_MECH_ROOTFS] = { "own root file system",	    { OFF,  OFF,  MUST } },
+	/* A limit that is asked for; without one there is nothing to enforce. */
+	[NUC_MECH_CGROUP] = { "limit by control group",	    { BEST, MUST, MUST } },
 	[NUC_MECH_MEMORY_LIMIT] = { "memory limit",	    { OFF,  OFF,  MUST } },
 };
 

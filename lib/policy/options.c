@@ -12,7 +12,8 @@ const struct nuc_option nuc_options[NUC_OPT__COUNT] = {
 static const char *const type_names[] = {
 	[NUC_TYPE_BOOL] = "bool",	  [NUC_TYPE_ENUM] = "enum", [NUC_TYPE_STRING] = "string",
 	[NUC_TYPE_PATH] = "path",	  [NUC_TYPE_SIZE] = "size", [NUC_TYPE_COUNT] = "count",
-	[NUC_TYPE_DURATION] = "duration", [NUC_TYPE_LIST] = "list", [NUC_TYPE_MAP] = "map",
+	[NUC_TYPE_DURATION] = "duration", [NUC_TYPE_DECIMAL] = "decimal",
+	[NUC_TYPE_LIST] = "list",	  [NUC_TYPE_MAP] = "map",
 };
 
 const char *nucleus_option_attr(size_t index, const char *attr)

@@ -53,10 +53,45 @@ int nuc_parse_count(const char *s, int64_t *ret)
 	return parse_number(s, count_units, NUC_ARRAY_SIZE(count_units), ret);
 }
 
+int nuc_parse_decimal(const char *s, int64_t *ret)
+{
+	_cleanup_free_ char *whole = strndup(s, strcspn(s, "."));
+	int64_t v, thousandths = 0, unit = 100;
+	int r;
+
+	if (!whole)
+		return -ENOMEM;
+	r = nuc_parse_count(whole, &v);
+	if (r < 0)
+		return r;
+	if (__builtin_mul_overflow(v, 1000, &v))
+		return -ERANGE;
+	s += strlen(whole);
+	if (*s && !*++s)
+		return -EINVAL;
+	for (; *s; s++, unit /= 10) {
+		if (*s < '0' || *s > '9' || !unit)
+			return -EINVAL;
+		thousandths += unit * (*s - '0');
+	}
+	if (__builtin_add_overflow(v, thousandths, &v))
+		return -ERANGE;
+	*ret = v;
+	return 0;
+}
+
 char *nuc_format_number(enum nuc_option_type type, int64_t v)
 {
 	const struct unit *u = count_units;
 
+	if (type == NUC_TYPE_DECIMAL && v % 1000) {
+		int decimals = v % 100 ? v % 10 ? 3 : 2 : 1;
+		int part = (int)(v % 1000) / (decimals == 1 ? 100 : decimals == 2 ? 10 : 1);
+
+		return nuc_strf("%lld.%0*d", (long long)(v / 1000), decimals, part);
+	}
+	if (type == NUC_TYPE_DECIMAL)
+		v /= 1000;
 	if (type == NUC_TYPE_SIZE)
 		u = size_units;
 	else if (type == NUC_TYPE_DURATION)
@@ -211,6 +246,143 @@ int nuc_parse_tmpfs(const char *item, char **ret_dst, int64_t *ret_size)
 	const char *why;
 
 	return nuc_tmpfs_read(item, ret_dst, ret_size, &why);
+}
+
+/* ---- processors ---------------------------------------------------------------------------- */
+
+/* One number of a range; the text behind it. */
+static int cpu_number(const char **s, int64_t *ret)
+{
+	size_t n = strspn(*s, "0123456789");
+	char digits[8];
+
+	if (!n)
+		return -EINVAL;
+	if (n >= sizeof(digits))
+		return -ERANGE;
+	memcpy(digits, *s, n);
+	digits[n] = '\0';
+	*s += n;
+	return nuc_parse_count(digits, ret);
+}
+
+int nuc_parse_cpuset(const char *s, struct nuc_cpuset *ret)
+{
+	struct nuc_cpuset set = { 0 };
+	int64_t first, last;
+	int r;
+
+	for (;;) {
+		r = cpu_number(&s, &first);
+		last = first;
+		if (r == 0 && *s == '-') {
+			s++;
+			r = cpu_number(&s, &last);
+		}
+		if (r < 0)
+			return r;
+		if (first >= NUC_CPUS || last >= NUC_CPUS)
+			return -ERANGE;
+		if (first > last)
+			return -EINVAL;
+		for (int64_t i = first; i <= last; i++)
+			set.bits[i / 64] |= 1ull << i % 64;
+		if (!*s)
+			break;
+		if (*s++ != ',')
+			return -EINVAL;
+	}
+	*ret = set;
+	return 0;
+}
+
+static bool has_cpu(const struct nuc_cpuset *set, int cpu)
+{
+	return cpu < NUC_CPUS && set->bits[cpu / 64] >> cpu % 64 & 1;
+}
+
+char *nuc_format_cpuset(const struct nuc_cpuset *set)
+{
+	_cleanup_buf_ struct nuc_buf b = { 0 };
+	char *text;
+
+	for (int i = 0; i < NUC_CPUS; i++) {
+		int first = i;
+
+		if (!has_cpu(set, i))
+			continue;
+		while (has_cpu(set, i + 1))
+			i++;
+		nuc_buf_printf(&b, "%s%d", b.len ? "," : "", first);
+		if (i > first)
+			nuc_buf_printf(&b, "-%d", i);
+	}
+	return nuc_buf_take(&b, &text) < 0 ? NULL : text;
+}
+
+/* ---- disks --------------------------------------------------------------------------------- */
+
+const char *const nuc_io_names[NUC_IO__COUNT] = { "rbps", "wbps", "riops", "wiops" };
+
+static bool is_device(const char *s)
+{
+	size_t major = strspn(s, "0123456789"), minor;
+
+	if (*s == '/')
+		return true;
+	if (!major || s[major] != ':')
+		return false;
+	minor = strspn(s + major + 1, "0123456789");
+	return minor && !s[major + 1 + minor];
+}
+
+int nuc_io_max_read(const char *item, struct nuc_io_max *ret, const char **ret_why)
+{
+	const char *colon = strrchr(item, ':'), *s;
+	struct nuc_io_max m = { "", { 0 } };
+
+	*ret_why = "DEVICE:KEY=N[,KEY=N...] is wanted, as /dev/sda:wbps=10M,wiops=200; a device is an "
+		   "absolute path or MAJOR:MINOR, a KEY one of rbps, wbps, riops, wiops, each once";
+	if (!colon || (size_t)(colon - item) >= sizeof(m.device))
+		return -EINVAL;
+	memcpy(m.device, item, (size_t)(colon - item));
+	if (!is_device(m.device))
+		return -EINVAL;
+	for (s = colon; *s; s += strcspn(s, ",")) {
+		size_t key = strcspn(++s, "=,"), i = 0;
+		char number[24];
+		size_t len;
+		int r;
+
+		while (i < NUC_IO__COUNT &&
+		       (strlen(nuc_io_names[i]) != key || memcmp(s, nuc_io_names[i], key) != 0))
+			i++;
+		if (i == NUC_IO__COUNT || m.max[i] || s[key] != '=')
+			return -EINVAL;
+		s += key + 1;
+		len = strcspn(s, ",");
+		if (len >= sizeof(number))
+			return -EINVAL;
+		memcpy(number, s, len);
+		number[len] = '\0';
+		r = i < NUC_IO_RIOPS ? nuc_parse_size(number, &m.max[i])
+				     : nuc_parse_count(number, &m.max[i]);
+		if (r < 0)
+			return r;
+		if (!m.max[i]) {
+			*ret_why = "0 would let nothing through: leave the key out for no bound";
+			return -ERANGE;
+		}
+	}
+	*ret = m;
+	return 0;
+}
+
+int nuc_parse_io_max(const char *item, struct nuc_io_max *ret)
+{
+	const char *why;
+
+	return nuc_io_max_read(item, ret, &why);
 }
 
 /* ---- users --------------------------------------------------------------------------------- */

@@ -281,6 +281,9 @@ int64_t nuc_policy_int(const nucleus_policy *p, enum nuc_option_id id)
 	case NUC_TYPE_DURATION:
 		(void)nuc_parse_duration_ms(text, &v);
 		break;
+	case NUC_TYPE_DECIMAL:
+		(void)nuc_parse_decimal(text, &v);
+		break;
 	default:
 		(void)nuc_parse_count(text, &v);
 	}

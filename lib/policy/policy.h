@@ -13,6 +13,7 @@ enum nuc_option_type {
 	NUC_TYPE_SIZE,
 	NUC_TYPE_COUNT,
 	NUC_TYPE_DURATION,
+	NUC_TYPE_DECIMAL,
 	NUC_TYPE_LIST,
 	NUC_TYPE_MAP,
 };
@@ -33,7 +34,10 @@ enum nuc_mode { NUC_MODE_AGENT, NUC_MODE_STRICT_AGENT, NUC_MODE_PRODUCTION, NUC_
 enum nuc_mode nuc_policy_mode(const nucleus_policy *p);
 bool nuc_policy_is_set(const nucleus_policy *p, enum nuc_option_id id);
 bool nuc_policy_bool(const nucleus_policy *p, enum nuc_option_id id);
-/* SIZE: bytes. COUNT. DURATION: milliseconds, 0 for none. ENUM: index into its values. */
+/*
+ * SIZE: bytes. COUNT. DURATION: milliseconds, 0 for none. DECIMAL: thousandths. ENUM: index into its
+ * values.
+ */
 int64_t nuc_policy_int(const nucleus_policy *p, enum nuc_option_id id);
 /* ENUM, STRING and PATH as text; NULL when unset and without a default. PATH is absolute. */
 const char *nuc_policy_str(const nucleus_policy *p, enum nuc_option_id id);
@@ -51,6 +55,29 @@ const char *nuc_option_key(enum nuc_option_id id);
 int nuc_parse_size(const char *s, int64_t *ret);
 int nuc_parse_duration_ms(const char *s, int64_t *ret);
 int nuc_parse_count(const char *s, int64_t *ret);
+/* "0.5" -> 500. */
+int nuc_parse_decimal(const char *s, int64_t *ret);
+
+/* Processors, as "0-3,6". -EINVAL, -ERANGE for numbers from NUC_CPUS up. */
+#define NUC_CPUS 8192
+struct nuc_cpuset {
+	uint64_t bits[NUC_CPUS / 64];
+};
+
+int nuc_parse_cpuset(const char *s, struct nuc_cpuset *ret);
+/* Canonical: "0-3,6". NULL without memory. */
+char *nuc_format_cpuset(const struct nuc_cpuset *set);
+
+/* An item of `limits.io-max`. Numbers a second; 0: not bounded. */
+enum nuc_io { NUC_IO_RBPS, NUC_IO_WBPS, NUC_IO_RIOPS, NUC_IO_WIOPS, NUC_IO__COUNT };
+
+struct nuc_io_max {
+	char device[256]; /* an absolute path, or "MAJOR:MINOR" */
+	int64_t max[NUC_IO__COUNT];
+};
+
+int nuc_parse_io_max(const char *item, struct nuc_io_max *ret);
+extern const char *const nuc_io_names[NUC_IO__COUNT]; /* as io.max has them: "rbps" */
 
 /* An item of `volumes`. What is read-only may be executed from, what is writable with "exec". */
 struct nuc_volume {
@@ -86,6 +113,7 @@ enum nuc_mechanism {
 	NUC_MECH_MOUNT_AUDIT,
 	NUC_MECH_HIDEPID,
 	NUC_MECH_ROOTFS,	/* a rootfs of one's own (production: attested) */
+	NUC_MECH_CGROUP,	/* limits by control group, where a policy asks for one */
 	NUC_MECH_MEMORY_LIMIT,	/* production: mandatory */
 	NUC_MECH__COUNT
 };

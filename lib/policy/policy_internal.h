@@ -75,14 +75,15 @@ int nuc_value_read(const struct nuc_source *src, enum nuc_option_id id, const ch
 		   char **ret);
 /* The part of an item that no other item may share: a volume's target, a variable's name. */
 void nuc_value_identity(enum nuc_option_id id, const char *text, const char **ret, size_t *ret_len);
-/* "64M" for 67108864: the largest unit that divides. SIZE, COUNT, DURATION; NULL without memory. */
+/* "64M" for 67108864: the largest unit that divides; "0.5" for 500 of DECIMAL. NULL without memory. */
 char *nuc_format_number(enum nuc_option_type type, int64_t v);
 
 /* Made absolute by its text alone: leading "./" and slashes at the end go. NULL without memory. */
 char *nuc_path_join(const char *base, const char *path);
 
-/* As nuc_parse_volume() and nuc_parse_tmpfs(), and on failure a static text that says why. */
+/* As nuc_parse_volume(), nuc_parse_io_max(), nuc_parse_tmpfs(), and on failure a static text that says why. */
 int nuc_volume_read(const char *item, struct nuc_volume *ret, const char **ret_why);
+int nuc_io_max_read(const char *item, struct nuc_io_max *ret, const char **ret_why);
 int nuc_tmpfs_read(const char *item, char **ret_dst, int64_t *ret_size, const char **ret_why);
 /* A path inside, of `len` bytes: absolute, without ".."; given without "." and "//". */
 int nuc_target_read(const char *s, size_t len, char **ret, const char **ret_why);

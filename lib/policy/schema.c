@@ -6,6 +6,7 @@
 
 #define NUMBER_PATTERN "^[0-9]+$"
 #define SIZE_PATTERN "^[0-9]+[KMGT]?$"
+#define DECIMAL_PATTERN "^[0-9]+([.][0-9]{1,3})?$"
 #define DURATION_PATTERN "^[0-9]+(ms|s|m|h)?$"
 
 /* An integer with its bounds; a max of 0 is none. */
@@ -70,6 +71,10 @@ static json_t *type_schema(enum nuc_option_id id)
 	case NUC_TYPE_DURATION:
 		/* An integer is of seconds, and the table's bounds are of milliseconds. */
 		return integer_or_text_schema(o->min / 1000, o->max / 1000, DURATION_PATTERN);
+	case NUC_TYPE_DECIMAL:
+		return json_pack("{s:[{s:s, s:f, s:f}, {s:s, s:s}]}", "oneOf", "type", "number", "minimum",
+				 (double)o->min / 1000, "maximum", (double)o->max / 1000, "type",
+				 "string", "pattern", DECIMAL_PATTERN);
 	case NUC_TYPE_LIST:
 		return list_schema(id);
 	case NUC_TYPE_MAP:

@@ -65,6 +65,8 @@ static int parse(enum nuc_option_type type, const char *text, int64_t *ret)
 		return nuc_parse_size(text, ret);
 	if (type == NUC_TYPE_DURATION)
 		return nuc_parse_duration_ms(text, ret);
+	if (type == NUC_TYPE_DECIMAL)
+		return nuc_parse_decimal(text, ret);
 	return nuc_parse_count(text, ret);
 }
 
@@ -94,6 +96,9 @@ static int fail_number(const struct nuc_source *src, const struct nuc_option *o,
 	if (type == NUC_TYPE_DURATION)
 		return nuc_source_fail(src, code, "a number of seconds, or as 1500ms, 30s, 10m, 2h",
 				       "%s: '%s' is not a time", o->key, shown.s);
+	if (type == NUC_TYPE_DECIMAL)
+		return nuc_source_fail(src, code, "a number with at most three decimals, as 2 or 0.5",
+				       "%s: '%s' is not such a number", o->key, shown.s);
 	return nuc_source_fail(src, code, NULL, "%s: '%s' is not a number", o->key, shown.s);
 }
 
@@ -203,6 +208,22 @@ static bool hostname_valid(const char *s)
 	}
 }
 
+static int read_cpuset(const struct nuc_source *src, const struct nuc_option *o, const char *text,
+		       char **ret)
+{
+	struct nuc_cpuset set;
+	int r = nuc_parse_cpuset(text, &set);
+
+	if (r == -ERANGE)
+		return nuc_source_fail(src, r, NULL, "%s: a number in '%s' is not between 0 and %d",
+				       o->key, nuc_show(text).s, NUC_CPUS - 1);
+	if (r < 0)
+		return nuc_source_fail(src, r, "numbers and ranges, as 0-3,6",
+				       "%s: '%s' is not a list of processors", o->key,
+				       nuc_show(text).s);
+	return take(src, nuc_format_cpuset(&set), ret);
+}
+
 static int read_string(const struct nuc_source *src, enum nuc_option_id id, const char *text,
 		       char **ret)
 {
@@ -219,6 +240,8 @@ static int read_string(const struct nuc_source *src, enum nuc_option_id id, cons
 			break;
 		return nuc_source_fail(src, -EINVAL, "letters, digits, - and ., at most 64",
 				       "%s: '%s' is not a host name", o->key, nuc_show(text).s);
+	case NUC_OPT_CPUSET:
+		return read_cpuset(src, o, text, ret);
 	case NUC_OPT_CWD:
 		r = nuc_target_read(text, strlen(text), ret, &why);
 		if (r == -EINVAL)
@@ -270,6 +293,32 @@ static int read_tmpfs(const struct nuc_source *src, const struct nuc_option *o, 
 	return take(src, number ? nuc_strf("%s:%s", dst, number) : NULL, ret);
 }
 
+static int read_io_max(const struct nuc_source *src, const struct nuc_option *o, const char *text,
+		       char **ret)
+{
+	_cleanup_buf_ struct nuc_buf b = { 0 };
+	const char *why = NULL, *separator = ":";
+	struct nuc_io_max m;
+	int r = nuc_io_max_read(text, &m, &why);
+
+	if (r < 0)
+		return nuc_source_fail(src, r, why, "%s: '%s' is not a bound of a disk", o->key,
+				       nuc_show(text).s);
+	nuc_buf_puts(&b, m.device);
+	for (size_t i = 0; i < NUC_IO__COUNT; i++) {
+		enum nuc_option_type type = i < NUC_IO_RIOPS ? NUC_TYPE_SIZE : NUC_TYPE_COUNT;
+		_cleanup_free_ char *number = nuc_format_number(type, m.max[i]);
+
+		if (!number)
+			return fail_no_memory(src);
+		if (!m.max[i])
+			continue;
+		nuc_buf_printf(&b, "%s%s=%s", separator, nuc_io_names[i], number);
+		separator = ",";
+	}
+	return nuc_buf_take(&b, ret) < 0 ? fail_no_memory(src) : 0;
+}
+
 static int read_list_item(const struct nuc_source *src, enum nuc_option_id id, const char *text,
 			  char **ret)
 {
@@ -289,6 +338,8 @@ static int read_list_item(const struct nuc_source *src, enum nuc_option_id id, c
 		return read_volume(src, o, text, ret);
 	if (id == NUC_OPT_TMPFS)
 		return read_tmpfs(src, o, text, ret);
+	if (id == NUC_OPT_IO_MAX)
+		return read_io_max(src, o, text, ret);
 	if (!*text || strchr(text, '='))
 		return nuc_source_fail(
 			src, -EINVAL,
@@ -332,6 +383,7 @@ int nuc_value_read(const struct nuc_source *src, enum nuc_option_id id, const ch
 	case NUC_TYPE_SIZE:
 	case NUC_TYPE_COUNT:
 	case NUC_TYPE_DURATION:
+	case NUC_TYPE_DECIMAL:
 		return read_number(src, o, text, ret);
 	case NUC_TYPE_LIST:
 		return read_list_item(src, id, text, ret);
@@ -353,7 +405,7 @@ void nuc_value_identity(enum nuc_option_id id, const char *text, const char **re
 		*ret_len = (size_t)(end - *ret);
 		return;
 	}
-	if (id == NUC_OPT_TMPFS)
+	if (id == NUC_OPT_TMPFS || id == NUC_OPT_IO_MAX)
 		end = strrchr(text, ':');
 	if (nuc_options[id].type == NUC_TYPE_MAP)
 		end = strchr(text, '=');

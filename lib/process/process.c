@@ -108,6 +108,16 @@ static void learn_outcome(nucleus_process *p)
 	p->code = r == 0 && si.si_code != CLD_EXITED ? si.si_status : 0;
 }
 
+/* As above, and asks the group: the kernel ended all of it, while init told of the program's end. */
+static void learn_end(nucleus_process *p)
+{
+	learn_outcome(p);
+	if (!nuc_cgroup_was_oom(&p->running.group))
+		return;
+	p->outcome = NUCLEUS_OUTCOME_OOM;
+	p->code = SIGKILL;
+}
+
 static int carry_back(nucleus_process *p, nucleus_error **ret_err)
 {
 	const struct nuc_where where = { .stage = "run", .layer = "copy" };
@@ -136,7 +146,7 @@ int nucleus_process_wait(nucleus_process *p, int timeout_ms, int *ret_outcome, i
 			return nuc_fail(ret_err, r, &where,
 					r == -ETIMEDOUT ? "the sandbox is still running"
 							: "cannot wait for the sandbox");
-		learn_outcome(p);
+		learn_end(p);
 	}
 	r = carry_back(p, ret_err);
 	if (ret_outcome)
@@ -168,30 +178,80 @@ int nucleus_process_signal(nucleus_process *p, int sig)
 	return 0;
 }
 
+static int freeze(nucleus_process *p, bool frozen)
+{
+	if (p->running.group.dir < 0)
+		return -EOPNOTSUPP;
+	if (p->ended)
+		return -ESRCH;
+	return nuc_cgroup_freeze(&p->running.group, frozen);
+}
+
+int nucleus_process_freeze(nucleus_process *p)
+{
+	return freeze(p, true);
+}
+
+int nucleus_process_thaw(nucleus_process *p)
+{
+	return freeze(p, false);
+}
+
+/* ---- figures ---------------------------------------------------------------------------------- */
+
+/* What init reports at the end, or the caller measured; the others are of the group. */
+static const struct figure {
+	const char *name, *help;
+	bool at_end;
+	size_t offset; /* in nucleus_process, of a uint64_t */
+	unsigned int factor;
+} figures[] = {
+#define AT(field) offsetof(struct nucleus_process, field)
+	{ "launch-time-us", "from the call of spawn to the program's start", false,
+	  AT(running.launch_us), 1 },
+	{ "wall-time-us", "from the program's start to its end", true, AT(report.wall_us), 1 },
+	{ "user-time-us", "processor time in programs", true, AT(report.utime_us), 1 },
+	{ "system-time-us", "processor time in the kernel", true, AT(report.stime_us), 1 },
+	{ "max-rss-bytes", "the largest resident set of any process", true, AT(report.maxrss_kb), 1024 },
+#undef AT
+};
+
+const char *nucleus_stats_attr(size_t index, const char *attr)
+{
+	const struct nuc_cgroup_figure *f = NULL;
+
+	if (index >= NUC_ARRAY_SIZE(figures))
+		f = nuc_cgroup_figure(index - NUC_ARRAY_SIZE(figures));
+	if (!attr || (index >= NUC_ARRAY_SIZE(figures) && !f))
+		return NULL;
+	if (!strcmp(attr, "name"))
+		return f ? f->name : figures[index].name;
+	if (!strcmp(attr, "help"))
+		return f ? f->help : figures[index].help;
+	return NULL;
+}
+
+static int own_figure(const nucleus_process *p, const struct figure *f, uint64_t *ret)
+{
+	if (f->at_end && !p->ended)
+		return -EAGAIN;
+	if (f->at_end && !p->has_report)
+		return -ENODATA;
+	*ret = *(const uint64_t *)((const char *)p + f->offset) * f->factor;
+	return 0;
+}
+
 int nucleus_process_stats(const nucleus_process *p, const char *name, uint64_t *ret)
 {
-	const struct {
-		const char *name;
-		uint64_t value;
-		bool at_end;
-	} stats[] = {
-		{ "launch-time-us", p->running.launch_us, false },
-		{ "wall-time-us", p->report.wall_us, true },
-		{ "user-time-us", p->report.utime_us, true },
-		{ "system-time-us", p->report.stime_us, true },
-		{ "max-rss-bytes", p->report.maxrss_kb * 1024, true },
-	};
+	const struct nuc_cgroup_figure *f;
 
-	for (size_t i = 0; i < NUC_ARRAY_SIZE(stats); i++) {
-		if (strcmp(stats[i].name, name) != 0)
-			continue;
-		if (stats[i].at_end && !p->ended)
-			return -EAGAIN;
-		if (stats[i].at_end && !p->has_report)
-			return -ENODATA;
-		*ret = stats[i].value;
-		return 0;
-	}
+	for (size_t i = 0; i < NUC_ARRAY_SIZE(figures); i++)
+		if (!strcmp(figures[i].name, name))
+			return own_figure(p, &figures[i], ret);
+	for (size_t i = 0; (f = nuc_cgroup_figure(i)); i++)
+		if (!strcmp(f->name, name))
+			return p->running.group.dir < 0 ? -ENODATA
+							: nuc_cgroup_read(&p->running.group, f, ret);
 	return -ENOENT;
 }
 
@@ -204,5 +264,6 @@ void nucleus_process_close(nucleus_process *p)
 	close(p->running.pidfd);
 	close(p->running.report_fd);
 	nuc_carry_done(&p->running.carry);
+	nuc_group_done(&p->running.groups, &p->running.group);
 	free(p);
 }

@@ -20,6 +20,7 @@ static const struct fake_file fake_files[] = {
 	{ "/dev/full", S_IFCHR, 0, NULL },
 	{ "/dev/null", S_IFCHR, 0, NULL },
 	{ "/dev/random", S_IFCHR, 0, NULL },
+	{ "/dev/sda", S_IFBLK, 0, NULL },
 	{ "/dev/tty", S_IFCHR, 0, NULL },
 	{ "/dev/urandom", S_IFCHR, 0, NULL },
 	{ "/dev/zero", S_IFCHR, 0, NULL },
@@ -74,6 +75,7 @@ static inline int fake_look(struct nuc_world *w, const char *path, bool follow, 
 		snprintf(ret->path, sizeof(ret->path), "%s", path);
 		if (f->link)
 			snprintf(ret->link, sizeof(ret->link), "%s", f->link);
+		ret->rdev = S_ISBLK(f->mode) ? 8 << 8 : 0;
 		ret->idmap = follow && w->facts.privileged && strncmp(path, "/net/", 5) != 0;
 		return 0;
 	}
@@ -96,6 +98,21 @@ static inline int fake_list(struct nuc_world *w, const char *path, char ***ret)
 	return names ? 0 : -ENOMEM;
 }
 
+/* A place as systemd gives it to a user, or as root has it. Tests change it. */
+static struct nuc_cgroup_place fake_place = {
+	.path = "/sys/fs/cgroup/place",
+	.controllers = "cpuset cpu io memory pids",
+	.enabled = "memory pids",
+	.cpus = "0-3",
+};
+
+static inline int fake_cgroup(struct nuc_world *w, struct nuc_cgroup_place *ret)
+{
+	(void)w;
+	*ret = fake_place;
+	return 0;
+}
+
 static inline struct nuc_world fake_world(bool privileged)
 {
 	static const char *const environ_[] = { "TOKEN=secret", "TERM=xterm", NULL };
@@ -104,11 +121,12 @@ static inline struct nuc_world fake_world(bool privileged)
 			   .gid = privileged ? 0 : 1000, .privileged = privileged, .dumpable = true,
 			   .namespaces = CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWNET |
 					 CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWCGROUP | 0x80,
-			   .landlock_abi = 7, .seccomp_filter = true, .last_cap = 40 },
+			   .landlock_abi = 7, .seccomp_filter = true, .swap = true, .last_cap = 40 },
 		.host_id = 1853161472,
 		.environ = environ_,
 		.look = fake_look,
 		.list = fake_list,
+		.cgroup = fake_cgroup,
 		.idmap_trial_fd = -1,
 	};
 

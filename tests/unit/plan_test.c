@@ -11,7 +11,7 @@
 #endif
 
 static const char *const goldens[] = { "minimal", "strict", "workspace", "volumes", "rootfs", "copies",
-				       "old-kernel" };
+				       "old-kernel", "limits" };
 
 static struct nuc_plan *golden_plan(const char *name, bool privileged)
 {
@@ -124,7 +124,8 @@ static bool is_free(const struct nuc_step *s)
 static bool is_set(const struct nuc_step *s)
 {
 	return s->op == NUC_OP_MASK || s->op == NUC_OP_READONLY || s->op == NUC_OP_LANDLOCK_PATH ||
-	       s->op == NUC_OP_LANDLOCK_PORT || s->op == NUC_OP_RLIMIT;
+	       s->op == NUC_OP_LANDLOCK_PORT || s->op == NUC_OP_RLIMIT ||
+	       s->op == NUC_OP_CGROUP_SET;
 }
 
 START_TEST(every_mutation_of_a_security_step_is_refused)
