@@ -48,6 +48,10 @@ struct nuc_step *nuc_b_step(struct nuc_builder *b, enum nuc_program program, enu
 	uint32_t at = origin ? nuc_b_str(b, origin) : 0;
 	struct nuc_step *s = grow(b, &b->steps[program], &b->n_steps[program], sizeof(*s), &scratch);
 
+	/* Emitters run in the order of the child's steps: of the caller's, each finds its place here. */
+	for (; program == NUC_PROG_HOST && s != &scratch && s > b->steps[program] && s[-1].op > op; s--)
+		s[0] = s[-1];
+	*s = (struct nuc_step){ 0 };
 	s->op = (uint16_t)op;
 	s->in = s->out = NUC_NO_SLOT;
 	s->origin = at;
@@ -212,7 +216,6 @@ static int idmap_slot(struct nuc_builder *b, const struct nuc_look *src, uint8_t
 {
 	uint32_t uid = src->uid, gid = src->gid;
 	char uid_map[64], gid_map[64];
-	struct nuc_step *s, idmap;
 	size_t i;
 
 	for (i = 0; i < b->n_idmaps; i++)
@@ -226,14 +229,8 @@ static int idmap_slot(struct nuc_builder *b, const struct nuc_look *src, uint8_t
 	b->n_idmaps++;
 	snprintf(uid_map, sizeof(uid_map), "%u %u 1", uid, b->head.host_uid);
 	snprintf(gid_map, sizeof(gid_map), "%u %u 1", gid, b->head.host_gid);
-	s = nuc_b_step(b, NUC_PROG_HOST, NUC_OP_IDMAP, NULL, nuc_b_str(b, uid_map),
-		       nuc_b_str(b, gid_map), 0);
-	s->out = (uint8_t)(NUC_SLOT_IDMAP + i);
-	/* Maps are made once, copies at each start: a copied root's stands there already. */
-	idmap = *s;
-	for (; !b->failed && s > b->steps[NUC_PROG_HOST] && s[-1].op == NUC_OP_COPY; s--)
-		s[0] = s[-1];
-	*s = idmap;
+	nuc_b_step(b, NUC_PROG_HOST, NUC_OP_IDMAP, NULL, nuc_b_str(b, uid_map), nuc_b_str(b, gid_map), 0)
+		->out = (uint8_t)(NUC_SLOT_IDMAP + i);
 found:
 	*ret = (uint8_t)(NUC_SLOT_IDMAP + i);
 	return 0;

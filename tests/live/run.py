@@ -79,6 +79,19 @@ def become(user):
                           "--inh-caps=-all", sys.executable, *sys.argv])
 
 
+def run_cases(cases, modes, nucleus, only):
+    """Runs each test of each class in each mode; gives an exit status."""
+    result = Lines()
+    for mode in modes:
+        for case in cases:
+            concrete = type(case.__name__, (case,), {"mode": mode, "nucleus_path": nucleus})
+            for name in unittest.defaultTestLoader.getTestCaseNames(concrete):
+                if only in f"{case.__name__}.{name}":
+                    concrete(name).run(result)
+    print(f"{result.passed} passed, {result.failed} failed")
+    return 1 if result.failed or not result.passed else 0
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--nucleus", required=True)
@@ -95,15 +108,8 @@ def main():
     os.environ["PATH"] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
     os.umask(0o022)
     os.chdir("/")
-    result = Lines()
-    for mode in args.mode or ("strict-agent", "agent"):
-        for case in (*identity.CASES, *files.CASES, *life.CASES, *programs.CASES):
-            concrete = type(case.__name__, (case,), {"mode": mode, "nucleus_path": nucleus})
-            for name in unittest.defaultTestLoader.getTestCaseNames(concrete):
-                if args.only in f"{case.__name__}.{name}":
-                    concrete(name).run(result)
-    print(f"{result.passed} passed, {result.failed} failed")
-    return 1 if result.failed or not result.passed else 0
+    return run_cases((*identity.CASES, *files.CASES, *life.CASES, *programs.CASES),
+                     args.mode or ("strict-agent", "agent"), nucleus, args.only)
 
 
 if __name__ == "__main__":
