@@ -8,6 +8,7 @@ For a machine whose cgroup hierarchy is version 2 and delegated to the user: the
 (tests/vm). One line per case, and at the end "N passed, N failed".
 """
 
+import ctypes
 import json
 import os
 import shutil
@@ -323,7 +324,12 @@ class Limits(Case):
         self.assertEqual(self.nucleus("--stats", "xml", "--", "true").returncode, REFUSED)
 
 
-def main():
+def libc():
+    return ctypes.CDLL(None, use_errno=True)
+
+
+def run_suite(cases):
+    """What main() of the suites of this folder does."""
     nucleus, only = None, ""
     words = iter(sys.argv[1:])
     for word in words:
@@ -332,14 +338,14 @@ def main():
         elif word == "--only":
             only = next(words)
         else:
-            sys.exit(__doc__)
+            nucleus = None
+            break
     if not nucleus:
-        sys.exit(__doc__)
+        sys.exit("usage: SUITE.py --nucleus PATH [--only WORD]")
     os.umask(0o022)
     os.chdir("/")
-    return run.run_cases([Limits], ("strict-agent",), nucleus, only)
+    return run.run_cases(cases, ("strict-agent",), nucleus, only)
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    sys.exit(main())
+    sys.exit(run_suite([Limits]))
