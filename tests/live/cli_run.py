@@ -19,11 +19,14 @@ import tempfile
 import time
 import unittest
 
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
+from patience import patience  # noqa: E402 pylint: disable=wrong-import-position
+
 PARSER = argparse.ArgumentParser()
 PARSER.add_argument("--nucleus", required=True)
 ARGS, WORDS = PARSER.parse_known_args()
 NUCLEUS = os.path.abspath(ARGS.nucleus)
-PATIENCE = 60
+PATIENCE = patience(60)
 
 
 class Case(unittest.TestCase):

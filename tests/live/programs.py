@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 
-from sandbox import Case
+from sandbox import Case, patience
 
 GIT = """
 export GIT_AUTHOR_NAME=a GIT_AUTHOR_EMAIL=a@example.org GIT_COMMITTER_NAME=a
@@ -366,7 +366,7 @@ class Postgres(Case):
         found = sorted(glob.glob("/usr/lib/postgresql/*/bin/postgres"))
         self.assertTrue(found, "/usr/lib/postgresql/*/bin is missing: install postgresql")
         programs = os.path.dirname(found[-1])
-        out = self.work("--shm-size", "128M", "--timeout", "150s", *flags, "--", "/bin/bash",
+        out = self.work("--shm-size", "128M", "--timeout", f"{patience(150)}s", *flags, "--", "/bin/bash",
                         "-euo", "pipefail", "-c", POSTGRES, "bash", programs, data)
         lines = out.split()
         self.assertEqual(lines[0], "20000")

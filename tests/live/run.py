@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Live tests: real sandboxes, real programs, in the modes agent and strict-agent.
 
-    run.py --nucleus PATH [--user root|nobody-12345] [--only WORD] [--mode MODE]
+    run.py --nucleus PATH [--user root|nobody-12345] [--only WORD] [--except WORD] [--mode MODE]
 
 One line per case, and at the end "N passed, N failed". A case that cannot run says so; in CI
 (CI=true) it counts as a failure.
@@ -79,14 +79,15 @@ def become(user):
                           "--inh-caps=-all", sys.executable, *sys.argv])
 
 
-def run_cases(cases, modes, nucleus, only):
-    """Runs each test of each class in each mode; gives an exit status."""
+def run_cases(cases, modes, nucleus, only="", without=""):
+    """Runs each test of each class in each mode, by words in their names; gives an exit status."""
     result = Lines()
     for mode in modes:
         for case in cases:
             concrete = type(case.__name__, (case,), {"mode": mode, "nucleus_path": nucleus})
             for name in unittest.defaultTestLoader.getTestCaseNames(concrete):
-                if only in f"{case.__name__}.{name}":
+                called = f"{case.__name__}.{name}"
+                if only in called and not (without and without in called):
                     concrete(name).run(result)
     print(f"{result.passed} passed, {result.failed} failed")
     return 1 if result.failed or not result.passed else 0
@@ -97,6 +98,7 @@ def main():
     parser.add_argument("--nucleus", required=True)
     parser.add_argument("--user", choices=("root", "nobody-12345"))
     parser.add_argument("--only", default="", help="cases whose name has this word in it")
+    parser.add_argument("--except", dest="without", help="cases whose name has not this word in it")
     parser.add_argument("--mode", choices=("agent", "strict-agent"), action="append")
     args = parser.parse_args()
     become(args.user)
@@ -109,7 +111,7 @@ def main():
     os.umask(0o022)
     os.chdir("/")
     return run_cases((*identity.CASES, *files.CASES, *life.CASES, *programs.CASES),
-                     args.mode or ("strict-agent", "agent"), nucleus, args.only)
+                     args.mode or ("strict-agent", "agent"), nucleus, args.only, args.without)
 
 
 if __name__ == "__main__":

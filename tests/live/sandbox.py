@@ -6,11 +6,15 @@ import pathlib
 import secrets
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 import unittest
 
-PATIENCE = 180
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
+from patience import patience  # noqa: E402 pylint: disable=wrong-import-position
+
+PATIENCE = patience(180)
 
 
 def mounts():
@@ -34,6 +38,7 @@ def processes_with(variable):
 
 
 def wait_until(condition, what, limit=30):
+    limit = patience(limit)
     end = time.monotonic() + limit
     while not condition():
         if time.monotonic() > end:
