@@ -43,13 +43,19 @@ static int load_bpf(const struct act *act)
 static int open_perf(const struct act *act)
 {
 	struct perf_event_attr attr;
+	int result;
 
 	memset(&attr, 0, sizeof(attr));
 	attr.size = sizeof(attr);
 	attr.type = PERF_TYPE_SOFTWARE;
 	attr.config = PERF_COUNT_SW_TASK_CLOCK;
 	attr.exclude_kernel = attr.exclude_hv = 1;
-	return refused(syscall(__NR_perf_event_open, &attr, 0, -1, -1, 0));
+	result = refused(syscall(__NR_perf_event_open, &attr, 0, -1, -1, 0));
+	/*
+	 * Debian's kernels have a level that refuses it to everyone without a capability. What is told so
+	 * has come past the filter, which must not be.
+	 */
+	return result == -EACCES && told_number("ATTACK_PERF_LEVEL") > 2 ? GOT_THROUGH : result;
 }
 
 /* Sets the clock to what it is: should it get through, nothing is changed. */

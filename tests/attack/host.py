@@ -162,6 +162,11 @@ class Host:
         with open("/proc/self/mountinfo", encoding="utf-8") as f:
             return f.read()
 
+    @staticmethod
+    def perf_level():
+        with open("/proc/sys/kernel/perf_event_paranoid", encoding="utf-8") as f:
+            return f.read().strip()
+
     def environment(self):
         """What the attack program is told: where its victims are, never what is in them."""
         return {
@@ -178,6 +183,7 @@ class Host:
             "ATTACK_SHM_KEY": str(self.shm_key),
             "ATTACK_SHM_ID": str(self.shm_id),
             "ATTACK_MQ": self.queue_name,
+            "ATTACK_PERF_LEVEL": self.perf_level(),
         }
 
     # ---- afterwards ------------------------------------------------------------------------------
