@@ -4,6 +4,7 @@
 #
 #   sh tests/setup-debian.sh build    to build, and to run examples/quickstart.sh
 #   sh tests/setup-debian.sh test     also to run every test and the benchmarks (brings PostgreSQL)
+#   sh tests/setup-debian.sh vm       for the test machine of tests/vm; its guests use what is there
 #
 # This is the one place that names packages. Silent when nothing is missing.
 set -eu
@@ -16,12 +17,17 @@ test='check g++ clang clang-tidy cppcheck libclang-rt-14-dev man-db=/usr/bin/man
 	bubblewrap busybox-static=/bin/busybox nodejs=/usr/bin/node npm=/usr/bin/npm
 	postgresql=/usr/lib/postgresql/15/bin/initdb perl=/usr/bin/perl patch=/usr/bin/patch
 	xz-utils=/usr/bin/xz procps=/usr/bin/ps util-linux=/usr/bin/setpriv'
+# Kernels and systemd are fetched by tests/vm itself, and not installed.
+vm='qemu-system-x86=/usr/bin/qemu-system-x86_64 kmod=/sbin/depmod e2fsprogs=/sbin/mke2fs
+	debian-archive-keyring gcc libc6-dev python3=/usr/bin/python3 iproute2=/sbin/ip
+	util-linux=/usr/bin/setpriv'
 
 case ${1-} in
 build) wanted=$build ;;
 test) wanted="$build $test" ;;
+vm) wanted=$vm ;;
 *)
-	echo "usage: sh tests/setup-debian.sh build|test" >&2
+	echo "usage: sh tests/setup-debian.sh build|test|vm" >&2
 	exit 2
 	;;
 esac

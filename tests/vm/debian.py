@@ -27,7 +27,7 @@ MODULES = ("virtio_pci", "virtio_console", "virtio_blk", "9pnet_virtio", "9p", "
 SYSTEM = ("systemd", "dbus", "dbus-user-session", "libpam-systemd", "base-files", "bash", "coreutils",
           "dash", "grep", "libc-bin", "mount", "sed", "util-linux")
 # Brought along by dependencies of scripts that are not run.
-UNUSED_PACKAGES = re.compile(r"perl|lib.*perl|usrmerge|adduser|debconf|dpkg|tar|libdb|libssl")
+UNUSED_PACKAGES = re.compile(r"perl|lib.*perl|usrmerge|adduser|debconf|dpkg|tar")
 UNUSED_FILES = re.compile(r"usr/share/(doc|man|locale|info|lintian|bug|i18n|zoneinfo|bash-completion)/|"
                           r"usr/lib/udev/|usr/lib/x86_64-linux-gnu/(gconv|perl)/|boot/")
 
@@ -168,7 +168,7 @@ def unpack_kernel(suite, building):
     if not image:
         raise Error("linux-image-amd64 names no kernel")
     # Older packages have the kernel and its modules in one.
-    parts = [p for p in apt.depends(image) if re.match("linux-(binary|modules)-", p)] or [image]
+    parts = [p for p in apt.depends(image) if re.match("linux-(base|binary|modules)-", p)] or [image]
     root = os.path.join(building, "root")
     for deb in apt.download(parts):
         output("dpkg-deb", "-x", deb, root)
@@ -209,6 +209,7 @@ def add_modules(archive, directory):
 
 # ---- a system with systemd -----------------------------------------------------------------------
 
+PAM = "".join(f"{kind} required pam_permit.so\n" for kind in ("auth", "account", "session"))
 ETC = {
     "etc/passwd": "root:x:0:0:root:/root:/bin/bash\n"
                   "messagebus:x:100:100::/nonexistent:/usr/sbin/nologin\n"
@@ -220,9 +221,13 @@ ETC = {
     "etc/machine-id": "0123456789abcdef0123456789abcdef\n",
     "etc/fstab": "",
     "etc/hostname": "vm\n",
-    # What pam-auth-update would have made of it.
-    "etc/pam.d/systemd-user": "account required pam_permit.so\nsession required pam_permit.so\n"
-                              "session optional pam_systemd.so\n",
+    # What pam-auth-update would have made of it; PAM wants the other one as well.
+    "etc/pam.d/systemd-user": PAM + "session optional pam_systemd.so\n",
+    "etc/pam.d/other": PAM,
+    # Without a session there is no machine: an end that is seen at once.
+    "etc/systemd/system/user@12345.service.d/end.conf": "[Unit]\nFailureAction=reboot-force\n",
+    # No service here is to be limited by how slow an emulated machine is.
+    "etc/systemd/system.conf": "[Manager]\nDefaultTimeoutStartSec=infinity\n",
     "etc/systemd/system/vm.target": "[Unit]\nRequires=vm-agent.service\n",
     "etc/systemd/system/vm-agent.service":
         "[Unit]\nRequires=user@12345.service dbus.socket systemd-journald.service\n"
@@ -232,6 +237,22 @@ ETC = {
         "TTYPath=/dev/ttyS0\n",
     "var/lib/systemd/linger/tester": "",
 }
+
+# What a machine that lives for one command does without: under emulation each costs up to a second.
+MASKED = tuple(f"{name}.{kind}" for kind, names in {
+    "service": "modprobe@ kmod-static-nodes systemd-firstboot systemd-journal-flush "
+               "systemd-journal-catalog-update systemd-machine-id-commit systemd-modules-load "
+               "systemd-pstore systemd-random-seed systemd-remount-fs systemd-sysusers "
+               "systemd-tmpfiles-setup-dev systemd-update-done systemd-update-utmp "
+               "systemd-hwdb-update systemd-timesyncd systemd-binfmt systemd-sysctl "
+               "systemd-tmpfiles-setup",
+    "mount": "dev-hugepages sys-kernel-debug sys-kernel-tracing sys-fs-fuse-connections "
+             "sys-kernel-config",
+    "automount": "proc-sys-fs-binfmt_misc",
+    "path": "systemd-ask-password-console systemd-ask-password-wall",
+    "socket": "systemd-journald-audit systemd-initctl",
+    "timer": "systemd-tmpfiles-clean",
+}.items() for name in names.split())
 
 
 def fetch_system(directory, say):
@@ -252,6 +273,8 @@ def fetch_system(directory, say):
                 archive.add(f"image/{name}", stat.S_IFDIR | 0o755)
             archive.add("image/home/tester", stat.S_IFDIR | 0o755, uid=12345, gid=12345)
             archive.link("image/var/run", "/run")
+            for name in MASKED:
+                archive.link(f"image/etc/systemd/system/{name}", "/dev/null")
         say(f"systemd: {os.path.getsize(f.name) >> 20} MB from {len(debs)} packages")
         shutil.rmtree(apt.directory)
 

@@ -32,7 +32,7 @@ class Ended(Exception):
 def words(hardware, kernel, initrd, ram, *, share, systemd):
     """The same for the machine that is snapshotted and for those that are restored."""
     accelerator = {"kvm": ("kvm", "host"), "tcg": ("tcg,thread=%s,tb-size=256" % (
-        "single" if hardware.cpus == 1 else "multi"), "max,-cx16")}[hardware.accelerator]
+        "single" if hardware.cpus == 1 else "multi"), "max,-cx16,-erms")}[hardware.accelerator]
     return [
         QEMU, "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
         "-machine", "q35,memory-backend=ram,vmport=off", "-accel", accelerator[0],
