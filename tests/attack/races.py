@@ -11,7 +11,9 @@ import subprocess
 import sys
 import time
 
-ITERATIONS = 500
+from patience import rounds
+
+ITERATIONS = rounds(500)
 
 
 def library_of(nucleus):

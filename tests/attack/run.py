@@ -23,11 +23,11 @@ import termios
 import time
 import traceback
 
-import races
-from host import LEAKED, PASSED, Host
-
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
-from patience import patience  # noqa: E402 pylint: disable=wrong-import-position
+# pylint: disable=wrong-import-position
+import races  # noqa: E402
+from host import LEAKED, PASSED, Host  # noqa: E402
+from patience import patience  # noqa: E402
 
 PATIENCE = patience(120)  # seconds, for any one sandbox
 EXIT_NOT_IN_A_SANDBOX = 99
