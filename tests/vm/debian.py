@@ -7,6 +7,7 @@ directory of its own: sources, lists and status are not the machine's; mirrors, 
 
 import contextlib
 import glob
+import hashlib
 import lzma
 import os
 import re
@@ -18,7 +19,7 @@ import tarfile
 
 import cpio
 
-RECIPE = "1"  # of what this file leaves in the cache
+RECIPE = "1"  # of a kernel in the cache
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 # The newest is the first that can be had, and verified.
 SUITES = {"old": ("bookworm",), "new": ("sid", "bookworm-backports")}
@@ -95,22 +96,22 @@ class Apt:
 
 
 @contextlib.contextmanager
-def fresh(directory):
+def fresh(directory, recipe):
     """A directory that appears under its name when it is complete, and replaces what was there."""
     building = directory + ".new"
     shutil.rmtree(building, ignore_errors=True)
     os.makedirs(building)
     yield building
     with open(os.path.join(building, "recipe"), "w", encoding="utf-8") as f:
-        f.write(RECIPE)
+        f.write(recipe)
     shutil.rmtree(directory, ignore_errors=True)
     os.rename(building, directory)
 
 
-def is_current(directory):
+def is_current(directory, recipe):
     try:
         with open(os.path.join(directory, "recipe"), encoding="utf-8") as f:
-            return f.read() == RECIPE
+            return f.read() == recipe
     except FileNotFoundError:
         return False
 
@@ -152,7 +153,7 @@ def fetch_kernel(name, directory, say):
     problems = []
     for suite in SUITES[name]:
         try:
-            with fresh(directory) as building:
+            with fresh(directory, RECIPE) as building:
                 unpack_kernel(suite, building)
                 with open(os.path.join(building, "release"), encoding="utf-8") as f:
                     say(f"kernel {name}: {f.read()} from {suite}")
@@ -255,9 +256,15 @@ MASKED = tuple(f"{name}.{kind}" for kind, names in {
 }.items() for name in names.split())
 
 
+def system_recipe():
+    """Changes with what the image is made of."""
+    made_of = (RECIPE, SYSTEM, UNUSED_PACKAGES, UNUSED_FILES, ETC, MASKED)
+    return hashlib.sha256(repr(made_of).encode()).hexdigest()
+
+
 def fetch_system(directory, say):
     """Leaves system.cpio in a directory: what boots systemd, below image/."""
-    with fresh(directory) as building:
+    with fresh(directory, system_recipe()) as building:
         apt = Apt(os.path.join(building, "apt"), SUITES["old"][0])
         debs = [d for d in apt.download_with_all_they_need(SYSTEM)
                 if not UNUSED_PACKAGES.match(os.path.basename(d))]

@@ -58,7 +58,7 @@ def lock(name):
 def kernel(name, refresh=False):
     directory = os.path.join(cache(), f"kernel-{name}")
     with lock("fetch"):
-        if refresh or not debian.is_current(directory):
+        if refresh or not debian.is_current(directory, debian.RECIPE):
             debian.fetch_kernel(name, directory, say)
     return directory
 
@@ -66,7 +66,7 @@ def kernel(name, refresh=False):
 def system(refresh=False):
     directory = os.path.join(cache(), "system")
     with lock("fetch"):
-        if refresh or not debian.is_current(directory):
+        if refresh or not debian.is_current(directory, debian.system_recipe()):
             debian.fetch_system(directory, say)
     return directory
 
@@ -105,9 +105,7 @@ def write_initrd(path, kernel_directory, systemd):
         debian.add_modules(archive, kernel_directory)
         if systemd:
             archive.add("image/usr/lib/nucleus-vm-init", stat.S_IFREG | 0o755, code)
-            archive.close()
-        else:
-            archive.close()
+        archive.close()
 
 
 def disk_template():
