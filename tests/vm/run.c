@@ -100,6 +100,21 @@ __attribute__((noreturn)) static void fail(const char *what)
 	_exit(errno == ENOENT ? 127 : 126);
 }
 
+/* systemd puts its own variables into the words of a command. */
+static char *dollars_doubled(const char *word)
+{
+	char *result = calloc(2, strlen(word) + 1), *p = result;
+
+	if (!result)
+		die("memory");
+	for (; *word; word++) {
+		if (*word == '$')
+			*p++ = '$';
+		*p++ = *word;
+	}
+	return result;
+}
+
 /* A unit of the system's or of the user's manager, whose group is delegated to the command. */
 static char **systemd_words(const struct job *job)
 {
@@ -131,10 +146,10 @@ static char **systemd_words(const struct job *job)
 	/* The unit ends with a shell's status: systemd-run knows no number for a signal. */
 	words[n++] = "/bin/sh";
 	words[n++] = "-c";
-	words[n++] = "\"$@\"; exit $?";
+	words[n++] = "\"$$@\"; exit $$?";
 	words[n++] = "sh";
 	for (size_t i = 0; i < n_argv; i++)
-		words[n++] = job->argv[i];
+		words[n++] = dollars_doubled(job->argv[i]);
 	return words;
 }
 
