@@ -17,6 +17,7 @@ import unittest
 
 import files
 import identity
+import kernel
 import life
 import programs
 
@@ -110,8 +111,8 @@ def main():
     os.environ["PATH"] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
     os.umask(0o022)
     os.chdir("/")
-    return run_cases((*identity.CASES, *files.CASES, *life.CASES, *programs.CASES),
-                     args.mode or ("strict-agent", "agent"), nucleus, args.only, args.without)
+    cases = (*identity.CASES, *files.CASES, *kernel.CASES, *life.CASES, *programs.CASES)
+    return run_cases(cases, args.mode or ("strict-agent", "agent"), nucleus, args.only, args.without)
 
 
 if __name__ == "__main__":
