@@ -23,6 +23,8 @@ RECIPE = "1"  # of a kernel in the cache
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 # The newest is the first that can be had, and verified.
 SUITES = {"old": ("bookworm",), "new": ("sid", "bookworm-backports")}
+RELEASES = ("oldoldstable", "oldstable", "stable", "testing", "unstable", "sid", "bullseye", "bookworm",
+            "trixie", "forky", "duke")
 # What the guest must load before it has files.
 MODULES = ("virtio_pci", "virtio_console", "virtio_blk", "9pnet_virtio", "9p", "overlay", "ext4")
 SYSTEM = ("systemd", "dbus", "dbus-user-session", "libpam-systemd", "base-files", "bash", "coreutils",
@@ -47,15 +49,11 @@ def output(*words, **how):
 
 def mirror():
     """The mirror that this machine's own sources name for Debian itself."""
-    lines = output("apt-get", "indextargets", "--format", "$(ORIGIN) $(RELEASE) $(REPO_URI)",
-                   "Created-By: Packages").splitlines()
-    fields = [line.split() for line in lines]
-    # Without lists there is no origin: then the one that is called so.
-    for wanted in (lambda origin, uri: origin == "Debian", lambda origin, uri: "/debian/" in uri):
-        for words in fields:
-            origin, release, uri = words[0], words[-2], words[-1]
-            if wanted(origin, uri) and "security" not in release and "backports" not in release:
-                return uri
+    # Needs no lists, which a fresh image does not have.
+    for uri in re.findall(r"^'([^']+)'", output("apt-get", "--print-uris", "update"), re.MULTILINE):
+        base, _, rest = uri.partition("/dists/")
+        if rest.split("/")[0] in RELEASES:
+            return base
     raise Error("apt's sources name no mirror of Debian")
 
 

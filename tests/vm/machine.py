@@ -27,7 +27,7 @@ USERS = {"root": 0, "user": 12345}
 DISK_SIZE = 2 << 30
 BOOT_LIMIT = 180  # seconds
 TRIAL_LIMIT = 20
-KEEP_UNUSED = 3 * 24 * 3600
+KEEP_UNUSED = 6 * 3600  # a changed machine leaves those of before it
 FAILED = 125
 
 Hardware = collections.namedtuple("Hardware", "accelerator cpus memory")
@@ -162,6 +162,7 @@ class Snapshot:
                 time.sleep(3 if self.systemd else 0.5)
                 machine.save(f"{building}/state")
             except (TimeoutError, qemu.Ended):
+                shutil.rmtree(building)
                 sys.stderr.write(machine.tail.decode(errors="replace"))
                 sys.exit(f"vm: kernel {os.path.basename(self.kernel)} did not boot")
         os.rename(building, self.directory)
