@@ -143,11 +143,7 @@ static char **systemd_words(const struct job *job)
 	for (size_t i = 0; i < n_env; i++)
 		words[n++] = text("--setenv=%s", job->env[i]);
 	words[n++] = "--";
-	/* The unit ends with a shell's status: systemd-run knows no number for a signal. */
-	words[n++] = "/bin/sh";
-	words[n++] = "-c";
-	words[n++] = "\"$$@\"; exit $$?";
-	words[n++] = "sh";
+	/* No shell around it: nobody else may be in a group whose controllers the command enables below. */
 	for (size_t i = 0; i < n_argv; i++)
 		words[n++] = dollars_doubled(job->argv[i]);
 	return words;
