@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <dirent.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -8,9 +9,12 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include <nucleus/nucleus.h>
+
 #include "fault.h"
 
-const char *const kinds[] = { "bind", "copy", NULL };
+/* "group" has one wherever it can be had: as root, and where the user's groups are delegated. */
+const char *const kinds[] = { "bind", "copy", "group", NULL };
 static int passed, failed;
 static char project[] = "/tmp/nucleus-fault-XXXXXX";
 
@@ -81,6 +85,31 @@ static void read_into(FILE *out, const char *path)
 	fclose(f);
 }
 
+static FILE *groups_out;
+
+static int add_group(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)st;
+	if (type == FTW_D && (strstr(path, "/nucleus/") || !strcmp(path + ftw->base, "nucleus")))
+		fprintf(groups_out, "group %s\n", path);
+	return 0;
+}
+
+static void describe_groups(FILE *out)
+{
+	FILE *f = fopen("/proc/self/mountinfo", "re");
+	char line[4096], point[4096];
+
+	if (!f)
+		fatal("mountinfo");
+	check(nucleus_cleanup(NULL) >= 0, "what is left in groups cannot be collected");
+	groups_out = out;
+	while (fgets(line, sizeof(line), f))
+		if (strstr(line, " - cgroup2 ") && sscanf(line, "%*s %*s %*s %*s %4095s", point) == 1)
+			nftw(point, add_group, 16, FTW_PHYS | FTW_MOUNT);
+	fclose(f);
+}
+
 char *describe_host(void)
 {
 	struct dirent **names;
@@ -103,6 +132,7 @@ char *describe_host(void)
 		free(names[i]);
 	}
 	free(names);
+	describe_groups(out);
 	fclose(out);
 	return text;
 }

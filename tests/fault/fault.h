@@ -40,7 +40,11 @@ void victim_kill(struct victim *v);
 void victim_done(struct victim *v);
 /* Number of processes whose command line has the marker, waiting until there are none, 10 s at most. */
 int survivors(const struct victim *v);
-/* Mounts of this namespace, and files that a launch may touch, as text; owned by the caller. */
+/*
+ * Mounts of this namespace, files that a launch may touch, control groups of sandboxes, as text; owned
+ * by the caller. What callers that were killed have left in groups is collected first, as the next
+ * start would.
+ */
 char *describe_host(void);
 
 /* Each check of a test, counted; says what failed. What main() returns. */

@@ -41,25 +41,29 @@ int main(int argc, char **argv)
 	nucleus_sandbox *sandbox;
 	nucleus_policy *policy;
 	nucleus_error *e = NULL;
-	bool copy;
+	bool copy, group;
 	int before;
 	char byte;
 
 	if (argc != 5)
 		return 2;
 	copy = !strcmp(argv[2], "copy");
-	if (nucleus_policy_new(&policy) < 0 || set(policy, "mode", "strict-agent") < 0 ||
+	group = !strcmp(argv[2], "group");
+	if (nucleus_policy_new(&policy) < 0 ||
+	    set(policy, "mode", group ? "agent" : "strict-agent") < 0 ||
+	    (group && (set(policy, "limits.cgroup", "true") < 0 || set(policy, "limits.pids", "64") < 0)) ||
 	    set(policy, "workspace.path", argv[3]) < 0 ||
 	    (copy && set(policy, "workspace.mode", "copy-in-out") < 0) ||
 	    (copy && (set(policy, "context.path", argv[3]) < 0 ||
-		      set(policy, "context.mode", "copy") < 0)) ||
-	    nucleus_sandbox_new(&sandbox) < 0)
+		      set(policy, "context.mode", "copy") < 0)))
+		return 2;
+	before = count_own();
+	if (nucleus_sandbox_new(&sandbox) < 0)
 		return 2;
 	if (nucleus_sandbox_apply_policy(sandbox, policy, &e) < 0) {
 		fprintf(stderr, "victim: %s\n", e ? nucleus_error_message(e) : "?");
 		return 2;
 	}
-	before = count_own();
 	if (write(1, "R", 1) != 1 || read(0, &byte, 1) != 1)
 		return 2;
 	while (!strcmp(argv[2], "apply"))
@@ -76,6 +80,8 @@ int main(int argc, char **argv)
 		nucleus_process_close(process);
 		process = NULL;
 	}
+	/* With it goes what it keeps between starts. */
+	nucleus_sandbox_free(sandbox);
 	v.leaked = process ? 0 : count_own() - before;
 	if (write(1, &v, sizeof(v)) != sizeof(v))
 		return 2;
