@@ -18,6 +18,15 @@ const char *const kinds[] = { "bind", "copy", "group", NULL };
 static int passed, failed;
 static char project[] = "/tmp/nucleus-fault-XXXXXX";
 
+bool is_wanted(const char *kind, char **argv)
+{
+	bool wanted = !argv[1];
+
+	for (int i = 1; argv[i]; i++)
+		wanted |= !strcmp(argv[i], kind);
+	return wanted;
+}
+
 void check(bool good, const char *fmt, ...)
 {
 	va_list ap;

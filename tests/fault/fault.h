@@ -32,6 +32,8 @@ struct victim {
 
 /* The kinds of sandbox that are launched. */
 extern const char *const kinds[];
+/* Whether a test's words, those of main(), name it, or name none. */
+bool is_wanted(const char *kind, char **argv);
 
 /* Starts a victim and waits until it is ready to launch. Exits on failure: then nothing can be tested. */
 void victim_start(struct victim *ret, const char *kind, const char *program);

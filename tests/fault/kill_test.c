@@ -82,13 +82,16 @@ static void sweep_apply(void)
 	}
 }
 
-int main(void)
+/* fault-kill [KIND...]: all kinds, if none is named. */
+int main(int argc, char **argv)
 {
 	char *before = describe_host(), *after;
 
 	for (int i = 0; kinds[i]; i++)
-		sweep(kinds[i]);
-	sweep_apply();
+		if (is_wanted(kinds[i], argv))
+			sweep(kinds[i]);
+	if (argc < 2)
+		sweep_apply();
 	after = describe_host();
 	check(!strcmp(before, after), "mounts or files are left:\n%s\ninstead of\n%s", after, before);
 	free(before);

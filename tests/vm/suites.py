@@ -45,13 +45,25 @@ def suites(build):
         Suite("live: PostgreSQL",
               [*live, "--mode", "strict-agent", "--only", "Postgres.test_in_the_workspace"], BOTH, []),
         Suite("live: command line", [*python, "tests/live/cli_run.py", "--nucleus", nucleus], BOTH, []),
+        Suite("limits: edges", [*python, "tests/limits/edges.py", "--nucleus", nucleus], BOTH, []),
+        Suite("limits: embedder", [f"{build}/tests/limits/limits-groups"], BOTH, []),
+        Suite("limits: places", [*python, "tests/limits/places.py", "--nucleus", nucleus],
+              ("root",), []),
+        Suite("limits: systemd", [*python, "tests/limits/systemd.py", "--nucleus", nucleus],
+              ("root",), ["--systemd"]),
+        # As root it is played on the machine itself; the groups of users are only here.
+        Suite("fault: kill, with groups", [f"{build}/tests/fault/fault-kill", "group"], ("user",), []),
     ]
 
 
 def count(text):
     """The sum of what a log counts."""
-    found = re.findall(r"^(?:\w+: )?(\d+) passed, (\d+) failed", text, re.MULTILINE)
-    return sum(int(p) for p, _ in found), sum(int(f) for _, f in found)
+    found = [(int(p), int(f)) for p, f in
+             re.findall(r"^(?:\w+: )?(\d+) passed, (\d+) failed", text, re.MULTILINE)]
+    # Check's way to say it.
+    found += [(int(n) - int(f) - int(e), int(f) + int(e)) for n, f, e in
+              re.findall(r"Checks: (\d+), Failures: (\d+), Errors: (\d+)", text)]
+    return sum(p for p, _ in found), sum(f for _, f in found)
 
 
 def run(suite, user, kernel):
@@ -89,7 +101,7 @@ class Tally:
     def show(result):
         lines = result.log.splitlines()
         print(f"---- failed: {result.suite.what}, {result.user}, kernel {result.kernel}")
-        for line in [l for l in lines if l.startswith("FAIL")][:60]:
+        for line in [l for l in lines if l.startswith("FAIL") or ":F:" in l][:60]:
             print(line)
         print("---- and at its end")
         print("\n".join(lines[-60:]))
