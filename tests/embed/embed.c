@@ -73,6 +73,11 @@ char *read_all(int fd)
 	return text;
 }
 
+void on_signal(int sig)
+{
+	(void)sig;
+}
+
 int64_t now_ms(void)
 {
 	struct timespec t;

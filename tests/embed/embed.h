@@ -19,6 +19,7 @@
 #include <nucleus/nucleus.h>
 
 #define ARGV(...) ((const char *const[]){ __VA_ARGS__, NULL })
+#define TRUE ARGV("/bin/true")
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 /* A sandbox with these options, "key=value", ended by NULL; strict-agent unless they say otherwise. */
@@ -32,6 +33,8 @@ void make_pipe(int ret_fds[2]);
 /* What a descriptor gives until its end, as a string of at most 4095 bytes; closes it. */
 char *read_all(int fd);
 int64_t now_ms(void);
+/* A signal handler that does nothing. */
+void on_signal(int sig);
 /*
  * All that a launch could change in this process, as text: descriptors, signals, ids, capabilities,
  * directory, environment, children, mounts, namespaces, limits. Owned by the caller.
