@@ -14,6 +14,7 @@
 #endif
 
 #define X32_BIT 0x40000000U /* __X32_SYSCALL_BIT, which glibc does not give to x86_64 programs */
+#define API_LEVEL 3 /* the first with KILL_PROCESS (seccomp_api_get(3)) */
 
 static void release_context(scmp_filter_ctx *context)
 {
@@ -171,6 +172,10 @@ int nuc_seccomp_compile(const struct nuc_seccomp_params *params, struct sock_fil
 	_cleanup_(release_context) scmp_filter_ctx context = NULL;
 	int r;
 
+	/* Not what libseccomp finds out about this kernel: the program may run on another. */
+	r = seccomp_api_set(API_LEVEL);
+	if (r < 0)
+		return from_libseccomp(r);
 	context = seccomp_init(SCMP_ACT_ERRNO(EPERM));
 	if (!context)
 		return -ENOMEM;

@@ -133,3 +133,24 @@ static inline double doc_seconds(doc_parse parse, const char *text, size_t len, 
 	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &to);
 	return (double)(to.tv_sec - from.tv_sec) + (double)(to.tv_nsec - from.tv_nsec) / 1e9;
 }
+
+/* Where a value stood. */
+static inline void doc_at(const struct nuc_doc *d, unsigned line, unsigned col)
+{
+	ck_assert_uint_eq(d->line, line);
+	ck_assert_uint_eq(d->col, col);
+}
+
+/* before, n times s, after: owned by the caller */
+static inline char *doc_repeat(const char *before, const char *s, size_t n, const char *after)
+{
+	struct nuc_buf b = { 0 };
+	char *text;
+
+	nuc_buf_puts(&b, before);
+	for (size_t i = 0; i < n; i++)
+		nuc_buf_puts(&b, s);
+	nuc_buf_puts(&b, after);
+	ck_assert_int_eq(nuc_buf_take(&b, &text), 0);
+	return text;
+}

@@ -1,11 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <check.h>
-#include <sys/syscall.h>
-#include <sys/utsname.h>
 
 #include "facts_internal.h"
-
-/* ---- pure ----------------------------------------------------------------------------------- */
 
 START_TEST(kernel_versions_are_read)
 {
@@ -147,32 +143,6 @@ START_TEST(mountinfo_tells_the_cgroup_layout)
 }
 END_TEST
 
-/* ---- facts ---------------------------------------------------------------------------------- */
-
-START_TEST(facts_agree_with_the_kernel)
-{
-	long abi = syscall(__NR_landlock_create_ruleset, NULL, 0, 1);
-	unsigned int major, minor;
-	struct nuc_facts f;
-	struct utsname u;
-
-	ck_assert_int_eq(nuc_facts_probe(&f), 0);
-	ck_assert_int_eq(uname(&u), 0);
-	ck_assert_int_eq(sscanf(u.release, "%u.%u", &major, &minor), 2);
-	ck_assert_int_eq(f.kernel_major, (int)major);
-	ck_assert_int_eq(f.kernel_minor, (int)minor);
-	ck_assert_int_eq(f.landlock_abi, abi < 0 ? 0 : (int)abi);
-	ck_assert_uint_eq(f.uid, geteuid());
-	ck_assert_uint_eq(f.gid, getegid());
-	ck_assert_int_eq(f.last_cap, (int)nuc_sysctl_number("/proc/sys/kernel/cap_last_cap", -1));
-	ck_assert(f.dumpable);
-	ck_assert(!f.no_new_privs);
-	ck_assert(f.seccomp_filter);
-	if (geteuid() == 0)
-		ck_assert(f.privileged);
-}
-END_TEST
-
 int main(void)
 {
 	Suite *s = suite_create("host");
@@ -187,7 +157,6 @@ int main(void)
 	tcase_add_test(t, subid_ranges_are_found_by_name_or_number);
 	tcase_add_test(t, user_names_are_found_by_number);
 	tcase_add_test(t, mountinfo_tells_the_cgroup_layout);
-	tcase_add_test(t, facts_agree_with_the_kernel);
 	suite_add_tcase(s, t);
 	r = srunner_create(s);
 	srunner_run_all(r, CK_NORMAL);

@@ -93,12 +93,6 @@ START_TEST(refusals)
 }
 END_TEST
 
-static void at(const struct nuc_doc *d, unsigned line, unsigned col)
-{
-	ck_assert_uint_eq(d->line, line);
-	ck_assert_uint_eq(d->col, col);
-}
-
 START_TEST(values_know_where_they_stood)
 {
 	static const char text[] = "\n"
@@ -111,38 +105,25 @@ START_TEST(values_know_where_they_stood)
 
 	ck_assert_int_eq(nuc_json_parse(text, sizeof(text) - 1, "t", &doc, NULL), 0);
 	ck_assert_uint_eq(doc->n, 5);
-	at(doc, 2, 2);
-	at(doc->items[0], 2, 9);
-	at(doc->items[1], 3, 8); /* a character is one column */
-	at(doc->items[2], 5, 2);
-	at(doc->items[3], 5, 13);
-	at(doc->items[3]->items[0], 5, 15);
-	at(doc->items[3]->items[1], 5, 20);
-	at(doc->items[3]->items[2], 5, 25);
-	at(doc->items[3]->items[2]->items[0], 5, 30);
-	at(doc->items[3]->items[3], 6, 1);
-	at(doc->items[4], 6, 13);
+	doc_at(doc, 2, 2);
+	doc_at(doc->items[0], 2, 9);
+	doc_at(doc->items[1], 3, 8); /* a character is one column */
+	doc_at(doc->items[2], 5, 2);
+	doc_at(doc->items[3], 5, 13);
+	doc_at(doc->items[3]->items[0], 5, 15);
+	doc_at(doc->items[3]->items[1], 5, 20);
+	doc_at(doc->items[3]->items[2], 5, 25);
+	doc_at(doc->items[3]->items[2]->items[0], 5, 30);
+	doc_at(doc->items[3]->items[3], 6, 1);
+	doc_at(doc->items[4], 6, 13);
 }
 END_TEST
 
-static char *repeat(const char *before, const char *s, size_t n, const char *after)
-{
-	struct nuc_buf b = { 0 };
-	char *text;
-
-	nuc_buf_puts(&b, before);
-	for (size_t i = 0; i < n; i++)
-		nuc_buf_puts(&b, s);
-	nuc_buf_puts(&b, after);
-	ck_assert_int_eq(nuc_buf_take(&b, &text), 0);
-	return text;
-}
-
 START_TEST(depth_is_limited)
 {
-	_cleanup_free_ char *over = repeat("{\"a\":", "[", 32, "");
-	_cleanup_free_ char *objects = repeat("", "{\"a\":", 33, "");
-	_cleanup_free_ char *hostile = repeat("{\"a\":", "[", 1000000, "");
+	_cleanup_free_ char *over = doc_repeat("{\"a\":", "[", 32, "");
+	_cleanup_free_ char *objects = doc_repeat("", "{\"a\":", 33, "");
+	_cleanup_free_ char *hostile = doc_repeat("{\"a\":", "[", 1000000, "");
 
 	doc_expect_n(nuc_json_parse,
 		     "{\"a\":[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]}", 69,
@@ -158,9 +139,9 @@ END_TEST
 
 START_TEST(hostile_size_takes_linear_time)
 {
-	_cleanup_free_ char *many_values = repeat("{\"a\":[0", ",1", 500000, "]}");
-	_cleanup_free_ char *arrays = repeat("{\"a\":[0", ",[]", 340000, "]}");
-	_cleanup_free_ char *unclosed = repeat("{\"a\":[0", ",\"", 500000, "");
+	_cleanup_free_ char *many_values = doc_repeat("{\"a\":[0", ",1", 500000, "]}");
+	_cleanup_free_ char *arrays = doc_repeat("{\"a\":[0", ",[]", 340000, "]}");
+	_cleanup_free_ char *unclosed = doc_repeat("{\"a\":[0", ",\"", 500000, "");
 	_cleanup_buf_ struct nuc_buf keys = { 0 };
 	double s = 0;
 

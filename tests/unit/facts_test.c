@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/* What the library finds out about this host, and what the host itself says. */
+#include <check.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
+
+#include "facts_internal.h"
+
+START_TEST(facts_agree_with_the_kernel)
+{
+	long abi = syscall(__NR_landlock_create_ruleset, NULL, 0, 1);
+	unsigned int major, minor;
+	struct nuc_facts f;
+	struct utsname u;
+
+	ck_assert_int_eq(nuc_facts_probe(&f), 0);
+	ck_assert_int_eq(uname(&u), 0);
+	ck_assert_int_eq(sscanf(u.release, "%u.%u", &major, &minor), 2);
+	ck_assert_int_eq(f.kernel_major, (int)major);
+	ck_assert_int_eq(f.kernel_minor, (int)minor);
+	ck_assert_int_eq(f.landlock_abi, abi < 0 ? 0 : (int)abi);
+	ck_assert_uint_eq(f.uid, geteuid());
+	ck_assert_uint_eq(f.gid, getegid());
+	ck_assert_int_eq(f.last_cap, (int)nuc_sysctl_number("/proc/sys/kernel/cap_last_cap", -1));
+	ck_assert(f.dumpable);
+	ck_assert(!f.no_new_privs);
+	ck_assert(f.seccomp_filter);
+	if (geteuid() == 0)
+		ck_assert(f.privileged);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("facts");
+	TCase *t = tcase_create("facts");
+	SRunner *r;
+	int failed;
+
+	tcase_add_test(t, facts_agree_with_the_kernel);
+	suite_add_tcase(s, t);
+	r = srunner_create(s);
+	srunner_run_all(r, CK_NORMAL);
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed ? 1 : 0;
+}
