@@ -80,6 +80,9 @@ START_TEST(the_callers_children_are_left_to_it)
 }
 END_TEST
 
+/* Far more than a launch takes on a machine that is busy. */
+#define HELD_MS 3000
+
 static void *fork_away(void *arg)
 {
 	while (!atomic_load(&stop)) {
@@ -87,10 +90,10 @@ static void *fork_away(void *arg)
 
 		/* It holds copies of whatever descriptors a launch had open at that moment. */
 		if (pid == 0) {
-			usleep(300000);
+			usleep(HELD_MS * 1000);
 			_exit(0);
 		}
-		usleep(2000);
+		usleep(5000);
 	}
 	return arg;
 }
@@ -117,7 +120,7 @@ START_TEST(forks_of_another_thread_delay_no_answer)
 	}
 	atomic_store(&stop, true);
 	pthread_join(forker, NULL);
-	ck_assert_msg(worst < 290, "a launch took %d ms", (int)worst);
+	ck_assert_msg(worst < HELD_MS - 100, "a launch took %d ms", (int)worst);
 	nucleus_sandbox_free(s);
 }
 END_TEST
@@ -150,7 +153,7 @@ START_TEST(forks_of_another_thread_delay_no_failure_of_a_copy)
 	atomic_store(&stop, true);
 	pthread_join(forker, NULL);
 	ck_assert_int_eq(rmdir(dir), 0);
-	ck_assert_msg(worst < 290, "a launch took %d ms", (int)worst);
+	ck_assert_msg(worst < HELD_MS - 100, "a launch took %d ms", (int)worst);
 	nucleus_sandbox_free(s);
 }
 END_TEST
