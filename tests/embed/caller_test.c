@@ -200,6 +200,101 @@ START_TEST(targets_may_have_blanks_and_backslashes)
 }
 END_TEST
 
+START_TEST(a_library_says_what_it_is)
+{
+	static const char *const has[] = { "landlock", "seccomp", "copy-in-out", "explain", "idmap" };
+	static const char *const has_not[] = { "", "land", "landlocks", "LANDLOCK", "no-such-thing" };
+	int major, minor, patch, n = -1;
+
+	ck_assert_int_eq(sscanf(nucleus_version(), "%d.%d.%d%n", &major, &minor, &patch, &n), 3);
+	ck_assert_int_eq(n, (int)strlen(nucleus_version()));
+	for (size_t i = 0; i < COUNT(has); i++)
+		ck_assert_msg(nucleus_has_feature(has[i]) == 1, "%s", has[i]);
+	for (size_t i = 0; i < COUNT(has_not); i++)
+		ck_assert_msg(nucleus_has_feature(has_not[i]) == 0, "%s", has_not[i]);
+}
+END_TEST
+
+/* The SHA-256 of a text, by another program. */
+static char *sha256sum(const char *text)
+{
+	char name[] = "/tmp/nucleus-embed-XXXXXX", command[64];
+	static char hash[65];
+	int fd = mkstemp(name);
+	FILE *f;
+
+	ck_assert_int_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+	close(fd);
+	snprintf(command, sizeof(command), "sha256sum %s", name);
+	f = popen(command, "re");
+	ck_assert_ptr_nonnull(f);
+	ck_assert_int_eq(fscanf(f, "%64[0-9a-f]", hash), 1);
+	ck_assert_int_eq(pclose(f), 0);
+	ck_assert_int_eq(unlink(name), 0);
+	return hash;
+}
+
+START_TEST(a_plan_is_explained_and_hashed)
+{
+	nucleus_sandbox *s = make_sandbox(ARGV("limits.timeout=1m")),
+			*same = make_sandbox(ARGV("limits.timeout=60s")),
+			*other = make_sandbox(ARGV("limits.timeout=2m"));
+	char *text = NULL, *json = NULL, *hash = NULL, *hash2 = NULL;
+
+	ck_assert_int_eq(nucleus_sandbox_explain(s, "text", &text), 0);
+	ck_assert_ptr_nonnull(strstr(text, "seccomp"));
+	ck_assert_int_eq(nucleus_sandbox_explain(s, "json", &json), 0);
+	ck_assert_int_eq(json[0], '{');
+	ck_assert_int_eq(nucleus_sandbox_hash(s, &hash), 0);
+	ck_assert_str_eq(hash, sha256sum(json));
+	ck_assert_int_eq(nucleus_sandbox_hash(same, &hash2), 0);
+	ck_assert_str_eq(hash, hash2);
+	nucleus_free(hash2);
+	ck_assert_int_eq(nucleus_sandbox_hash(other, &hash2), 0);
+	ck_assert_str_ne(hash, hash2);
+	nucleus_free(hash2);
+	nucleus_free(hash);
+	nucleus_free(json);
+	nucleus_free(text);
+	ck_assert_int_eq(nucleus_sandbox_explain(s, "yaml", &text), -EINVAL);
+	nucleus_sandbox_free(other);
+	nucleus_sandbox_free(same);
+	nucleus_sandbox_free(s);
+}
+END_TEST
+
+START_TEST(without_a_policy_there_is_nothing_to_explain)
+{
+	nucleus_sandbox *s;
+	char *text = NULL;
+
+	ck_assert_int_eq(nucleus_sandbox_new(&s), 0);
+	ck_assert_int_eq(nucleus_sandbox_explain(s, "text", &text), -EINVAL);
+	ck_assert_int_eq(nucleus_sandbox_hash(s, &text), -EINVAL);
+	ck_assert_ptr_null(nucleus_sandbox_warning(s, 0));
+	ck_assert_ptr_null(text);
+	nucleus_sandbox_free(s);
+	nucleus_sandbox_free(NULL);
+}
+END_TEST
+
+START_TEST(what_is_switched_off_is_a_warning)
+{
+	nucleus_sandbox *s = make_sandbox(ARGV("mode=agent", "security.seccomp=off"));
+	bool named = false;
+	size_t n = 0;
+
+	for (; nucleus_sandbox_warning(s, n); n++) {
+		ck_assert_ptr_null(strchr(nucleus_sandbox_warning(s, n), '\n'));
+		named |= strstr(nucleus_sandbox_warning(s, n), "seccomp") != NULL;
+	}
+	ck_assert(named);
+	ck_assert_ptr_null(nucleus_sandbox_warning(s, n + 1));
+	ck_assert_ptr_null(nucleus_sandbox_warning(s, SIZE_MAX));
+	nucleus_sandbox_free(s);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("caller");
@@ -214,6 +309,10 @@ int main(void)
 	tcase_add_test(t, what_the_caller_is_spared_the_program_is_not);
 	tcase_add_test(t, a_volume_may_be_a_link_to_where_the_root_is_built);
 	tcase_add_test(t, targets_may_have_blanks_and_backslashes);
+	tcase_add_test(t, a_library_says_what_it_is);
+	tcase_add_test(t, a_plan_is_explained_and_hashed);
+	tcase_add_test(t, without_a_policy_there_is_nothing_to_explain);
+	tcase_add_test(t, what_is_switched_off_is_a_warning);
 	suite_add_tcase(s, t);
 	return run_suite(s);
 }
