@@ -26,6 +26,7 @@ import traceback
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 # pylint: disable=wrong-import-position
 import races  # noqa: E402
+from become import become  # noqa: E402
 from host import LEAKED, PASSED, Host  # noqa: E402
 from patience import patience  # noqa: E402
 
@@ -281,17 +282,6 @@ class Suite:
                     self.run_init_again(mode)
         if self.tally.wanted("race"):
             races.run(self)
-
-
-def become(user):
-    """Runs the suite again as another user, if it is to be one."""
-    uid = {"root": 0, "nobody-12345": 12345}.get(user, os.geteuid())
-    if os.geteuid() == uid:
-        return
-    if os.geteuid() != 0:
-        sys.exit(f"run.py: cannot become {user} from user {os.geteuid()}")
-    os.execvp("setpriv", ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups",
-                          "--inh-caps=-all", sys.executable, *sys.argv])
 
 
 def main():

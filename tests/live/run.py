@@ -21,6 +21,9 @@ import kernel
 import life
 import programs
 
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from become import become  # pylint: disable=wrong-import-position
+
 # What only root or only others can try is no gap: the other user's run has it.
 OTHER_USERS = ("only root can", "root has no limit")
 
@@ -67,17 +70,6 @@ class Lines(unittest.TestResult):
         elif self.bad is False:
             self.passed += 1
             self.line("ok", test)
-
-
-def become(user):
-    """Runs the suite again as another user, if it is to be one."""
-    uid = {"root": 0, "nobody-12345": 12345}.get(user, os.geteuid())
-    if os.geteuid() == uid:
-        return
-    if os.geteuid() != 0:
-        sys.exit(f"run.py: cannot become {user} from user {os.geteuid()}")
-    os.execvp("setpriv", ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups",
-                          "--inh-caps=-all", sys.executable, *sys.argv])
 
 
 def run_cases(cases, modes, nucleus, only="", without=""):
