@@ -6,8 +6,8 @@
 #   sh tests/run.sh unit live    these parts only; `sh tests/run.sh list` names them
 #
 # Installs what is missing (Debian, as root; see setup-debian.sh), builds into build-tests/, prints a
-# table and a closing line. A test that cannot run is a failure. An unprivileged user gets all that
-# such a user can run, and a failure for the rest unless NUCLEUS_ALLOW_PARTIAL=1.
+# table and a closing line (tally.sh). A test that cannot run, or is skipped, is a failure. An unprivileged
+# user gets all that such a user can run, and a failure for the rest unless NUCLEUS_ALLOW_PARTIAL=1.
 #
 #   FUZZ_SECONDS=60    for each fuzzer
 set -u
@@ -21,10 +21,16 @@ repo=$PWD
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export PATH
 unset CC CXX CFLAGS CXXFLAGS LDFLAGS DESTDIR LD_PRELOAD LD_LIBRARY_PATH PYTHONPATH
+# What would make Check or libFuzzer run less.
+unset CK_RUN_SUITE CK_RUN_CASE CK_INCLUDE_TAGS CK_EXCLUDE_TAGS CK_FORK FUZZER_FLAGS MESON_TESTTHREADS
 # The suites count what they cannot run as failed.
 [ -n "${NUCLEUS_ALLOW_PARTIAL-}" ] || export CI=true
 
-PARTS='unit clang asan tsan abi embed fault live attack programs lint fuzz quickstart'
+PARTS='tally lint unit clang asan tsan valgrind coverage abi dist embed fault live attack programs
+	fuzz quickstart'
+# Not yet: tests/vm/suites.py is not there. It belongs after "live attack programs".
+# PARTS="$PARTS vm"
+PARTS=$(echo $PARTS)
 [ "${1-}" != list ] || { echo "$PARTS"; exit 0; }
 wanted=${*:-$PARTS}
 for w in $wanted; do
@@ -43,50 +49,8 @@ scratch=$(mktemp -d) || exit 2
 trap 'rm -rf "$scratch"' EXIT
 trap 'exit 130' HUP INT TERM
 chmod 755 "$scratch"
-mkdir "$scratch/home" "$scratch/log"
-
-# ---- counting ------------------------------------------------------------------------------------------
-
-passed=0 failed=0
-: >"$scratch/table"
-
-# Sums what a log counts: "N passed, N failed" of our suites, Check's "Checks: N, Failures: N, Errors: N".
-count() {
-	sed -n -e 's/^\([A-Za-z_-]*: \)\{0,1\}\([0-9]*\) passed, \([0-9]*\) failed.*/\2 \3/p' \
-		-e 's/.*Checks: \([0-9]*\), Failures: \([0-9]*\), Errors: \([0-9]*\).*/\1 \2 \3 check/p' "$1" |
-		awk '$4 == "check" { $2 += $3; $1 -= $2 } { p += $1; f += $2 } END { print p + 0, f + 0 }'
-}
-
-# row WHAT WHO PASSED FAILED SECONDS
-row() {
-	passed=$((passed + $3)) failed=$((failed + $4))
-	printf '%-38s %-5s %7d %7d %6d s\n' "$@" >>"$scratch/table"
-}
-
-# part WHAT WHO COMMAND...: runs it, and adds a row. What exits with 0 and counts nothing has passed one
-# test; what exits otherwise has failed at least one.
-part() {
-	what=$1 who=$2 start=$(date +%s)
-	shift 2
-	log=$scratch/log/$(printf '%s %s' "$what" "$who" | tr -c 'a-z0-9' -)
-	printf '%s  %s %s\n' "$(date +%T)" "$what" "$who"
-	"$@" >"$log" 2>&1 </dev/null
-	status=$?
-	read -r p f <<-END
-		$(count "$log")
-	END
-	[ $status -ne 0 ] || [ $((p + f)) -ne 0 ] || p=1
-	[ $status -eq 0 ] || [ "$f" -ne 0 ] || f=1
-	if [ "$f" -ne 0 ]; then
-		echo "---- failed with $status: $what $who"
-		grep -n -i -E '(^|[^a-z])(fail|failed|error|fatal|warning)([^a-z]|$)|:[FE]:' "$log" | head -n 60
-		echo "---- and at its end"
-		tail -n 40 "$log"
-		echo "----"
-	fi
-	row "$what" "$who" "$p" "$f" $(($(date +%s) - start))
-	[ "$f" -eq 0 ]
-}
+mkdir "$scratch/home"
+. tests/tally.sh
 
 # ---- who -----------------------------------------------------------------------------------------------
 
@@ -129,18 +93,23 @@ for_users() {
 builds=$repo/build-tests
 gcc=$builds/gcc
 
-# build NAME WORDS COMPILER MESON_OPTION...: once, and a row for it
+# build NAME WORDS COMPILER MESON_OPTION...: once, and a row for it; fails whenever it has failed.
 build() {
 	name=$1 words=$2 compiler=$3
 	shift 3
 	case " ${built-} " in *" $name "*) return 0 ;; esac
-	built="${built-} $name"
-	part "build: $words" '' compile "$builds/$name" "$compiler" "$@"
+	case " ${broken-} " in *" $name "*) return 1 ;; esac
+	if part "build: $words" '' compile "$builds/$name" "$compiler" "$@"; then
+		built="${built-} $name"
+	else
+		broken="${broken-} $name"
+		return 1
+	fi
 }
 compile() {
 	dir=$1 compiler=$2
 	shift 2
-	mkdir -p "$builds" || return
+	mkdir -p "$dir" || return
 	[ -f "$dir/build.ninja" ] || CC=$compiler meson setup "$dir" "$@" || return
 	# Of a build for fuzzing only the fuzzers: other programs are not made for its flags.
 	case $dir in
@@ -164,6 +133,9 @@ need_gcc() {
 	chmod -R a+rX "$place"
 }
 
+need_debug() { build gcc-debug "gcc, debug" gcc -Dbuildtype=debug; }
+need_clang() { build clang clang clang; }
+
 # Our own counts from the programs' output: meson counts programs.
 meson_test() {
 	dir=$1
@@ -178,14 +150,24 @@ meson_test() {
 
 not_live='--no-suite embed --no-suite fault'
 
+do_tally() {
+	part "how this table is counted" '' sh tests/tally_test.sh
+}
+
+do_lint() {
+	need_clang || return
+	part "clang-tidy, cppcheck" '' sh tests/lint.sh "$builds/clang"
+}
+
 do_unit() {
-	need_gcc || return
-	part "unit, golden, differential, command line" '' meson_test "$gcc" $not_live
+	need_gcc && part "unit, golden, differential, command line" '' meson_test "$gcc" $not_live
+	need_debug && part "the same, debug" '' meson_test "$builds/gcc-debug" $not_live
 }
 
 do_clang() {
-	build clang clang clang || return
-	part "the same, built by clang" '' meson_test "$builds/clang" $not_live
+	need_clang && part "the same, built by clang" '' meson_test "$builds/clang" $not_live
+	build clang-debug "clang, debug" clang -Dbuildtype=debug &&
+		part "the same, built by clang, debug" '' meson_test "$builds/clang-debug" $not_live
 }
 
 do_asan() {
@@ -198,15 +180,49 @@ do_tsan() {
 	part "embedder's threads, TSan" '' meson_test "$builds/tsan" embed-threads
 }
 
+do_valgrind() {
+	need_debug || return
+	part "unit tests of pure code, valgrind" '' sh tests/valgrind.sh "$builds/gcc-debug"
+}
+
+# Counts are added up in files beside the objects, by every process that ends, whoever runs it: all may
+# write there, and the build is a fresh one, where every user can go. The long suites are left out: they
+# run no line that the others do not.
+do_coverage() {
+	need_gcc || return # for $place
+	(
+		cover=$scratch/coverage
+		umask 0
+		export GCOV_ERROR_FILE="$scratch/gcov"
+		: >"$GCOV_ERROR_FILE"
+		part "build: gcc, for coverage" '' compile "$cover" gcc -Dbuildtype=debug -Db_coverage=true \
+			-Dc_args=-fprofile-update=atomic || return
+		part "unit, embedder, fault, for coverage" '' meson_test "$cover" --no-suite long
+		for test in caller process; do
+			for_users "embedder: $test, for coverage" "$cover/tests/embed/embed-$test"
+		done
+		for_users "live: command line, for coverage" python3 -B tests/live/cli_run.py \
+			--nucleus "$cover/cli/nucleus"
+		part "line coverage of lib/" '' python3 -B tests/coverage.py "$cover"
+	)
+}
+
 do_abi() {
+	need_gcc && part "ABI, headers, installation" '' sh tests/abi/run.sh "$gcc"
+	need_debug && part "ABI compared, abidiff" '' sh tests/abi/diff.sh "$builds/gcc-debug"
+}
+
+do_dist() {
 	need_gcc || return
-	part "ABI, headers, installation" '' sh tests/abi/run.sh "$gcc"
+	part "meson dist, built and tested elsewhere" '' sh tests/dist.sh "$gcc"
 }
 
 do_embed() {
 	need_gcc || return
-	for test in caller process threads; do
-		for_users "embedder: $test" build-tests/gcc/tests/embed/embed-$test
+	for test in "$gcc"/tests/embed/embed-*; do
+		[ -f "$test" ] || continue
+		test=${test##*/}
+		for_users "embedder: ${test#embed-}" "build-tests/gcc/tests/embed/$test"
 	done
 }
 
@@ -217,9 +233,19 @@ do_fault() {
 	done
 }
 
+# Cases that are not for one user ("n/a") must be among the other's.
+all_tried() {
+	untried=$(sed -n 's/^n\/a *\([^ ]* [^ ]*\) .*/\1/p' "$@" | sort -u | while read -r name; do
+		grep -qhF "ok   $name " "$@" || echo "FAILED: nobody has tried $name"
+	done)
+	[ -z "$untried" ] || { echo "$untried"; return 1; }
+}
+
 do_live() {
 	need_gcc || return
 	for_users "live" python3 -B tests/live/run.py --nucleus build-tests/gcc/cli/nucleus
+	[ -n "${NUCLEUS_ALLOW_PARTIAL-}" ] ||
+		part "live: all was tried by somebody" '' all_tried "$scratch"/log/live-root "$scratch"/log/live-user
 	for_users "live: command line" python3 -B tests/live/cli_run.py \
 		--nucleus build-tests/gcc/cli/nucleus
 }
@@ -235,23 +261,29 @@ do_programs() {
 		--nucleus build-tests/gcc/cli/nucleus
 }
 
-do_lint() {
-	build clang clang clang || return
-	part "clang-tidy, cppcheck" '' sh tests/lint.sh "$builds/clang"
+# Other kernels. Each of its suites is a row.
+do_vm() {
+	need_gcc || return
+	part "setup for virtual machines" '' sh tests/setup-debian.sh vm || return
+	part_of_rows "virtual machines" python3 -B tests/vm/suites.py --nucleus "$gcc/cli/nucleus"
 }
 
 do_fuzz() {
 	build fuzz "fuzzers" clang -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false \
 		-Dc_args=-fsanitize=fuzzer-no-link || return
+	# Each is one thread: all at once.
 	for fuzzer in "$builds"/fuzz/tests/fuzz/fuzz-*; do
-		[ -f "$fuzzer" ] || continue
-		name=${fuzzer##*/fuzz-}
-		# New inputs go to the first directory: not into the sources.
-		mkdir -p "$builds/corpus-$name"
-		part "fuzzing: $name, ${FUZZ_SECONDS:-60} s" '' "$fuzzer" -max_len=4096 -close_fd_mask=1 \
-			-print_final_stats=1 -max_total_time="${FUZZ_SECONDS:-60}" \
-			-artifact_prefix="$builds/crash-$name-" "$builds/corpus-$name" "tests/fuzz/corpus/$name"
+		[ ! -f "$fuzzer" ] || fuzz "$fuzzer" &
 	done
+	wait
+}
+fuzz() {
+	name=${1##*/fuzz-}
+	# New inputs go to the first directory: not into the sources.
+	mkdir -p "$builds/corpus-$name"
+	part "fuzzing: $name, ${FUZZ_SECONDS:-60} s" '' "$1" -max_len=4096 -close_fd_mask=1 \
+		-print_final_stats=1 -max_total_time="${FUZZ_SECONDS:-60}" \
+		-artifact_prefix="$builds/crash-$name-" "$builds/corpus-$name" "tests/fuzz/corpus/$name"
 }
 
 do_quickstart() {
@@ -261,12 +293,9 @@ do_quickstart() {
 
 begin=$(date +%s)
 for w in $wanted; do
+	rows=$(wc -l <"$scratch/table")
 	"do_$w"
+	ran "$w" "$rows"
 done
-[ "$users" != user ] || [ -n "${NUCLEUS_ALLOW_PARTIAL-}" ] || row "as root: needs root" '' 0 1 0
-
-printf '\n%-38s %-5s %7s %7s %8s\n' what as passed failed time
-cat "$scratch/table"
-printf '%-44s %7d %7d %6d s\n\n' "all" $passed $failed $(($(date +%s) - begin))
-echo "$passed passed, $failed failed"
-[ $failed -eq 0 ] && [ $passed -gt 0 ]
+[ "$users" != user ] || [ -n "${NUCLEUS_ALLOW_PARTIAL-}" ] || row "as root: needs root" '' here 0 1 0
+summary $(($(date +%s) - begin))

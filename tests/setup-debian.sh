@@ -13,7 +13,8 @@ set -eu
 build='gcc libc6-dev meson ninja-build pkg-config libseccomp-dev libsodium-dev libjansson-dev scdoc
 	python3=/usr/bin/python3 git make=/usr/bin/make'
 # The tools of the tests, then the real programs that are run in sandboxes.
-test='check g++ clang clang-tidy cppcheck libclang-rt-14-dev man-db=/usr/bin/man
+test='check g++ clang clang-tidy cppcheck libclang-rt-14-dev valgrind gcovr abigail-tools=/usr/bin/abidiff
+	man-db=/usr/bin/man
 	bubblewrap busybox-static=/bin/busybox nodejs=/usr/bin/node npm=/usr/bin/npm
 	postgresql=/usr/lib/postgresql/15/bin/initdb perl=/usr/bin/perl patch=/usr/bin/patch
 	xz-utils=/usr/bin/xz procps=/usr/bin/ps util-linux=/usr/bin/setpriv'
