@@ -1,0 +1,414 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""Attacks on resources, each beside a well-behaved neighbour and a process of the host.
+
+    attacks.py --nucleus PATH [--only WORD]
+
+Runs in the test machine (tests/vm) only. One line per case, and at the end "N passed, N failed".
+"""
+
+import glob
+import json
+import os
+import signal
+import sys
+import threading
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "live"))
+
+import edges  # noqa: E402
+import neighbour  # noqa: E402
+import run  # noqa: E402
+from neighbour import Lines, Neighbour  # noqa: E402
+from sandbox import PATIENCE, Case  # noqa: E402
+
+MIB = 1 << 20
+MEMORY = 32 * MIB
+ROUNDS = 5
+REFUSED_BY_SECCOMP = ("EPERM", "ENOSYS")
+# What a share promises, and what an emulated machine's noise may add to it.
+MARGIN = 1.3
+# In all, with what the kernel does for the attacker on the neighbour's time.
+COARSE = 2.5
+
+
+def in_test_machine():
+    """The line to the host that only tests/vm gives a machine: tests/vm/port.c."""
+    for path in glob.glob("/sys/class/virtio-ports/*/name"):
+        with open(path, encoding="ascii") as f:
+            if f.read() == "nucleus.vm\n":
+                return True
+    return False
+
+
+def number_in(path, name):
+    with open(path, encoding="ascii") as f:
+        for line in f:
+            words = line.replace(":", " ").split()
+            if words[0] == name:
+                return int(words[1])
+    raise AssertionError(f"{path} has no {name}")
+
+
+class Watch:
+    """The host's memory and processes while something goes on."""
+
+    def __init__(self):
+        self.available = number_in("/proc/meminfo", "MemAvailable")
+        self.processes = self.count()
+        self.lowest, self.most = self.available, self.processes
+        self.over = threading.Event()
+        self.thread = threading.Thread(target=self.watch)
+
+    @staticmethod
+    def count():
+        with open("/proc/loadavg", encoding="ascii") as f:
+            return int(f.read().split()[3].split("/")[1])
+
+    def watch(self):
+        while not self.over.wait(0.1):
+            self.look()
+
+    def look(self):
+        self.lowest = min(self.lowest, number_in("/proc/meminfo", "MemAvailable"))
+        self.most = max(self.most, self.count())
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.over.set()
+        self.thread.join()
+        self.look()
+
+    @property
+    def memory_taken(self):
+        return (self.available - self.lowest) * 1024
+
+    @property
+    def processes_more(self):
+        return self.most - self.processes
+
+
+class Attack(Lines):
+    """A hostile sandbox that runs beside."""
+
+    def __init__(self, words, env):
+        reader, writer = os.pipe()
+        self.status = os.fdopen(reader, encoding="utf-8")
+        try:
+            super().__init__([w if w != "STATUS-FD" else str(writer) for w in words], env,
+                             pass_fds=[writer])
+        finally:
+            os.close(writer)
+
+    def stopped(self):
+        """Until it can have no more: what it was told, and how many it had."""
+        line = self.line("the attack")
+        if line is None:
+            raise neighbour.Failed(f"the attack ended: {self.process.stderr.read().decode()}")
+        word, error, n = line.split()
+        assert word == "stopped", line
+        return error, int(n)
+
+    def end(self):
+        """Its outcome, as --status-fd has it, and what was said."""
+        said = self.close()
+        with self.status:
+            return json.loads(self.status.read()), said
+
+
+class Attacks(Case):
+    group_of = edges.Limits.group_of
+    cpu_time = staticmethod(edges.Limits.cpu_time)
+
+    def setUp(self):
+        super().setUp()
+        neighbour.install(self.nucleus_path, self.dir / "attack")
+        self.before = edges.groups()
+
+    def nothing_is_left(self):
+        self.assertEqual(edges.groups(), self.before, "control groups are left")
+        super().nothing_is_left()
+
+    # ---- the three of them -----------------------------------------------------------------------
+
+    def attack(self, name, *flags):
+        words = self.words("--status-fd", "STATUS-FD", "--volume", f"{self.dir}/attack:/attack:ro",
+                           "--env", "NUCLEUS_ATTACK=1", *flags, "--", "/attack/hostile", name)
+        return Attack(words, self.environment())
+
+    def beside(self, *flags, directory=""):
+        """In a sandbox of its own."""
+        arguments = [directory] if directory else []
+        return Neighbour("the neighbour", self.words(
+            "--volume", f"{self.dir}/attack:/attack:ro", "--memory", "64M", "--pids", "16",
+            *flags, "--", "/attack/neighbour", *arguments), self.environment())
+
+    def outside(self):
+        """In none: the same user's process on the host."""
+        return Neighbour("the host's process", [str(self.dir / "attack" / "neighbour")],
+                         self.environment())
+
+    def judge(self, alone, beside, share):
+        """The neighbour's rounds against its share of the processor."""
+        waited, slowed = neighbour.waiting(beside), neighbour.slower(beside, alone)
+        self.assertLess(waited, MARGIN * neighbour.waiting(alone) / share, (alone, beside))
+        self.assertLess(slowed, COARSE / share, (alone, beside))
+
+    def hold(self, name, *flags, share=0.5):
+        """Has an attack take all that it gets, and the others work while it has it."""
+        with self.beside() as b, self.outside() as host:
+            alone = b.rounds(ROUNDS)
+            with Watch() as watch:
+                a = self.attack(name, *flags)
+                try:
+                    stopped = a.stopped()
+                    group = self.group_of(a.process)
+                    beside = b.rounds(ROUNDS)
+                    host.rounds(2)
+                    held = edges.mount_of_v2() and self.figures(group)
+                finally:
+                    outcome, said = a.end()
+        self.judge(alone, beside, share)
+        self.assertEqual(outcome["outcome"], "signalled", (outcome, said))
+        return stopped, held, outcome, watch
+
+    @staticmethod
+    def figures(group):
+        found = {}
+        for name in ("pids.current", "memory.current", "cgroup.stat"):
+            with open(os.path.join(group, name), encoding="ascii") as f:
+                found[name] = f.read()
+        return found
+
+    def until_out_of_memory(self, name, *flags):
+        """Again and again, as long as the others work: each time it must be ended for its memory."""
+        outcomes, over = [], threading.Event()
+
+        def attack_on():
+            while not over.is_set() or not outcomes:
+                a = self.attack(name, "--memory", MEMORY, "--pids", "16", *flags)
+                line = a.line("the attack")
+                outcomes.append((line, *a.end()))
+
+        with self.beside() as b, self.outside() as host, Watch() as watch:
+            alone = b.rounds(ROUNDS)
+            thread = threading.Thread(target=attack_on)
+            thread.start()
+            try:
+                beside = b.rounds(ROUNDS)
+                host.rounds(2)
+            finally:
+                over.set()
+                thread.join()
+        for line, outcome, said in outcomes:
+            self.assertEqual((line, outcome["outcome"]), (None, "oom"), (outcome, said))
+            self.assertLessEqual(outcome["memory_peak_bytes"], MEMORY)
+        self.assertLess(watch.memory_taken, MEMORY + 24 * MIB)
+        # The runner, and what starts the attack, compete as well: two thirds are not the neighbour's.
+        self.judge(alone, beside, 1 / 3)
+
+    # ---- memory ----------------------------------------------------------------------------------
+
+    def test_memory_anonymous(self):
+        self.until_out_of_memory("anonymous")
+
+    def test_memory_page_tables(self):
+        self.until_out_of_memory("page-tables")
+
+    def test_memory_tmpfs(self):
+        self.until_out_of_memory("tmpfs", "--tmp-size", "256M")
+
+    def test_memory_shared(self):
+        self.until_out_of_memory("shared-memory")
+
+    def test_memory_pipes(self):
+        self.until_out_of_memory("pipes")
+
+    def test_memory_unix_sockets(self):
+        self.until_out_of_memory("unix-sockets")
+
+    def hold_memory(self, name, *flags):
+        """What is not ended, but can have no more."""
+        _, held, outcome, watch = self.hold(name, "--memory", MEMORY, "--pids", "16", *flags)
+        self.assertLessEqual(int(held["memory.current"]), MEMORY)
+        self.assertLessEqual(outcome["memory_peak_bytes"], MEMORY)
+        self.assertLess(watch.memory_taken, MEMORY + 24 * MIB)
+        return outcome
+
+    def test_memory_tcp_sockets(self):
+        self.until_out_of_memory("tcp-sockets")
+
+    def test_memory_udp_sockets(self):
+        self.until_out_of_memory("udp-sockets")
+
+    def test_memory_page_cache(self):
+        outcome = self.hold_memory("page-cache", "--workspace", self.make_dir("work"))
+        self.assertEqual(outcome["oom_kills"], 0)
+
+    def test_memory_epoll_watches(self):
+        self.until_out_of_memory("epoll-watches")
+
+    def test_memory_file_locks(self):
+        """What the group does not count, the host must not lose."""
+        _, _, outcome, watch = self.hold("file-locks", "--memory", MEMORY, "--pids", "16")
+        self.assertLess(watch.memory_taken - outcome["memory_peak_bytes"], 16 * MIB)
+
+    # ---- what the kernel counts for a user --------------------------------------------------------
+
+    def test_fork_bomb(self):
+        (error, _), held, outcome, watch = self.hold("fork-bomb", "--pids", "32")
+        self.assertEqual(error, "EAGAIN")
+        self.assertEqual(int(held["pids.current"]), 32)
+        self.assertEqual(outcome["processes_peak"], 32)
+        self.assertGreater(outcome["processes_refused"], 0)
+        self.assertLess(watch.processes_more, 32 + 8)
+
+    def test_fork_bomb_without_a_group_of_its_own(self):
+        """The rlimit counts for the sandbox's user namespace, not for the neighbour's."""
+        with self.beside() as b, self.outside() as host:
+            a = self.attack("fork-bomb", "--max-processes", "24")
+            try:
+                error, _ = a.stopped()
+                b.rounds(2)
+                host.rounds(2)
+            finally:
+                outcome, said = a.end()
+        self.assertEqual((error, outcome["outcome"]), ("EAGAIN", "signalled"), said)
+
+    def test_descriptors(self):
+        self.hold("descriptors", "--memory", "64M", "--pids", "32", "--max-files", "1024")
+
+    def test_signals(self):
+        """The kernel queues so many for a user, wherever it is: a sandbox has a small part of them."""
+        (error, _), *_ = self.hold("signals", "--pids", "16")
+        self.assertEqual(error, "EAGAIN")
+
+    def test_descriptors_in_flight(self):
+        """The kernel compares a user's sum with the sender's own bound: a lower one leaves others room."""
+        (error, n), *_ = self.hold("in-flight", "--pids", "16", "--max-files", "512")
+        self.assertEqual(error, "ETOOMANYREFS")
+        self.assertLess(n, 4)
+
+    def test_pipe_pages(self):
+        """They are the user's: once they are all taken, others' pipes are smaller, and work."""
+        (error, _), *_ = self.hold("pipe-pages", "--pids", "16")
+        self.assertEqual(error, "0")
+
+    def test_kernel_objects(self):
+        a = self.attack("kernel-objects", "--pids", "16")
+        self.all_refused(a, 20, REFUSED_BY_SECCOMP)
+
+    def all_refused(self, a, number, errors):
+        lines = []
+        while (line := a.line("the attack")) is not None:
+            lines.append(line.split("\t"))
+        outcome, said = a.end()
+        self.assertEqual(outcome["outcome"], "exited", said)
+        self.assertEqual(len(lines), number, lines)
+        for what, error in lines:
+            with self.subTest(what):
+                self.assertIn(error, errors)
+
+    # ---- processors ------------------------------------------------------------------------------
+
+    def processors(self, theirs, ours, share):
+        with self.beside(*ours) as b:
+            alone = b.rounds(ROUNDS)
+            a = self.attack("processors", "--pids", "16", *theirs)
+            try:
+                a.stopped()
+                group = self.group_of(a.process)
+                used = self.cpu_time(group)
+                beside = b.rounds(2 * ROUNDS)
+                used = self.cpu_time(group) - used
+            finally:
+                a.end()
+        self.judge(alone, beside, share)
+        # And it was an attack: it had what was left.
+        self.assertGreater(used, 0.5 * (sum(r.wall - r.cpu for r in beside)), (used, beside))
+
+    def test_processors_by_weight(self):
+        self.processors(["--cpuset", "0", "--cpu-weight", "100"],
+                        ["--cpuset", "0", "--cpu-weight", "300"], 3 / 4)
+
+    def test_processors_by_equal_weight(self):
+        self.processors(["--cpuset", "0", "--cpu-weight", "100"],
+                        ["--cpuset", "0", "--cpu-weight", "100"], 1 / 2)
+
+    def test_processors_by_bound(self):
+        self.processors(["--cpuset", "0", "--cpus", "0.2"], ["--cpuset", "0"], 0.8)
+
+    # ---- disks -----------------------------------------------------------------------------------
+
+    def test_disk(self):
+        """A MiB a second is what the flood gets; the neighbour is not bounded."""
+        disk = edges.Limits.disk(self)
+        theirs, ours = self.make_dir("theirs"), self.make_dir("ours")
+        with self.beside("--workspace", ours, directory="/workspace") as b:
+            alone = b.rounds(ROUNDS)
+            a = self.attack("disk", "--pids", "16", "--memory", MEMORY, "--workspace", theirs,
+                            "--io-max", f"{disk}:wbps=1M,wiops=100")
+            try:
+                a.stopped()
+                beside = b.rounds(ROUNDS)
+            finally:
+                outcome, said = a.end()
+        self.assertEqual(outcome["outcome"], "signalled", said)
+        written = outcome["io_write_bytes"] / (outcome["wall_time_us"] / 1e6)
+        self.assertLess(written, 1.5 * MIB)
+        self.assertLess(neighbour.slower(beside, alone), COARSE * 2, (alone, beside))
+
+    # ---- groups ----------------------------------------------------------------------------------
+
+    def test_group(self):
+        """No way to its group's files but to read them, to its parent's, or out of it."""
+        parents = {g: os.stat(g).st_nlink for g in self.before}
+        a = self.attack("group", "--pids", "16", "--memory", MEMORY)
+        self.all_refused(a, 36, (*REFUSED_BY_SECCOMP, "EROFS", "EACCES", "ENOENT"))
+        self.assertEqual({g: os.stat(g).st_nlink for g in self.before}, parents)
+
+    def test_group_is_all_that_is_seen(self):
+        out = self.good("--pids", "16", "--", "sh", "-c", "cat /proc/[0-9]*/cgroup")
+        self.assertEqual(set(out.split()), {"0::/"})
+
+    def test_nested_groups_are_refused_by_the_group_itself(self):
+        """The layer below the read-only mount: whoever could write there could still make none."""
+        a = self.attack("fork-bomb", "--pids", "16")
+        try:
+            a.stopped()
+            group = self.group_of(a.process)
+            for name in ("nested", "another"):
+                with self.assertRaises(BlockingIOError):  # EAGAIN: cgroup.max.descendants
+                    os.mkdir(os.path.join(group, name))
+            self.assertIn("nr_descendants 0", self.figures(group)["cgroup.stat"])
+        finally:
+            a.end()
+
+
+def main():
+    nucleus, only = None, ""
+    words = iter(sys.argv[1:])
+    for word in words:
+        if word == "--nucleus":
+            nucleus = os.path.abspath(next(words))
+        elif word == "--only":
+            only = next(words)
+        else:
+            sys.exit(__doc__)
+    if not nucleus:
+        sys.exit(__doc__)
+    if not in_test_machine():
+        print("FAIL this is not the test machine (tests/vm/vm.sh): nothing was attacked\n"
+              "0 passed, 1 failed")
+        return 1
+    os.umask(0o022)
+    os.chdir("/")
+    return run.run_cases([Attacks], ("strict-agent",), nucleus, only)
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    sys.exit(main())
