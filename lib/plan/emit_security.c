@@ -441,6 +441,12 @@ int nuc_emit_process(struct nuc_builder *b)
 		emit_rlimit(b, RLIMIT_NPROC, processes, nuc_policy_origin(p, NUC_OPT_MAX_PROCESSES));
 	emit_rlimit(b, RLIMIT_NOFILE, nuc_policy_int(p, NUC_OPT_MAX_FILES),
 		    nuc_policy_origin(p, NUC_OPT_MAX_FILES));
+	/*
+	 * The kernel queues so many real-time signals for a user, in all user namespaces together
+	 * (setrlimit(2), kernel/ucount.c): with the caller's own limit one sandbox could have them all,
+	 * and timer_create() and pthread_cancel() would fail in the others and on the host.
+	 */
+	emit_rlimit(b, RLIMIT_SIGPENDING, 512, NULL);
 	nuc_b_step(b, NUC_PROG_INIT, NUC_OP_UMASK, NULL, 022, 0, 0);
 	if (!cwd)
 		cwd = b->has_workspace ? "/workspace" : b->home;

@@ -5,6 +5,7 @@
  */
 #include <linux/filter.h>
 #include <linux/sched.h>
+#include <sys/resource.h>
 
 #include "builder.h"
 #include "landlock_abi.h"
@@ -349,6 +350,23 @@ static const char *check_slots(const struct nuc_plan *p)
 
 /* ---- that all is there ------------------------------------------------------------------------------ */
 
+/* Bounds of what the kernel counts for the user, not for a group: without them it is one sandbox's. */
+static bool has_rlimits(const struct nuc_plan *p)
+{
+	static const uint32_t always[] = { RLIMIT_FSIZE, RLIMIT_CORE, RLIMIT_NPROC, RLIMIT_NOFILE,
+					   RLIMIT_SIGPENDING };
+	size_t found = 0;
+
+	for (uint32_t i = 0; i < p->n[NUC_PROG_INIT]; i++) {
+		const struct nuc_step *s = nuc_plan_step(p, p->first[NUC_PROG_INIT] + i);
+
+		for (size_t k = 0; s->op == NUC_OP_RLIMIT && k < NUC_ARRAY_SIZE(always); k++)
+			found += s->arg[0] == always[k];
+	}
+	/* Sets are sorted, so that none is there twice. */
+	return found == NUC_ARRAY_SIZE(always);
+}
+
 static const char *check_complete(const struct nuc_plan *p)
 {
 	static const uint16_t always[] = {
@@ -408,6 +426,8 @@ static const char *check_complete(const struct nuc_plan *p)
 	if (p->privileged ? !count[NUC_OP_USERNS] || !count[NUC_OP_SET_IDS] || !p->host_uid || !p->host_gid
 			  : !(p->clone_flags & CLONE_NEWUSER))
 		return "a plan that keeps the caller's user";
+	if (!has_rlimits(p))
+		return "a limit that every plan has is missing";
 	if (count[NUC_OP_LANDLOCK_PATH] && !count[NUC_OP_LANDLOCK_RESTRICT])
 		return "Landlock rules that are not applied";
 	if (!!(p->mechanisms & (1u << NUC_MECH_MEMORY_LIMIT)) != sets(p, "memory.max") ||

@@ -2,6 +2,7 @@
 /* compile and verify, on a host that is made up: golden plans, their mutations, and refusals. */
 #include <check.h>
 #include <fcntl.h>
+#include <sys/resource.h>
 
 #include "compile.h"
 #include "fake_world.h"
@@ -124,7 +125,8 @@ static bool is_free(const struct nuc_step *s)
 static bool is_set(const struct nuc_step *s)
 {
 	return s->op == NUC_OP_MASK || s->op == NUC_OP_READONLY || s->op == NUC_OP_LANDLOCK_PATH ||
-	       s->op == NUC_OP_LANDLOCK_PORT || s->op == NUC_OP_RLIMIT ||
+	       s->op == NUC_OP_LANDLOCK_PORT ||
+	       (s->op == NUC_OP_RLIMIT && s->arg[0] == RLIMIT_DATA) ||
 	       s->op == NUC_OP_CGROUP_SET;
 }
 
