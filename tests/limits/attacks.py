@@ -20,7 +20,7 @@ import edges  # noqa: E402
 import neighbour  # noqa: E402
 import run  # noqa: E402
 from neighbour import Lines, Neighbour  # noqa: E402
-from sandbox import PATIENCE, Case  # noqa: E402
+from sandbox import PATIENCE, Case, wait_until  # noqa: E402
 
 MIB = 1 << 20
 MEMORY = 32 * MIB
@@ -168,7 +168,7 @@ class Attacks(Case):
                     group = self.group_of(a.process)
                     beside = b.rounds(ROUNDS)
                     host.rounds(2)
-                    held = edges.mount_of_v2() and self.figures(group)
+                    held = self.figures(group)
                 finally:
                     outcome, said = a.end()
         self.judge(alone, beside, share)
@@ -205,7 +205,9 @@ class Attacks(Case):
                 thread.join()
         for line, outcome, said in outcomes:
             self.assertEqual((line, outcome["outcome"]), (None, "oom"), (outcome, said))
-            self.assertLessEqual(outcome["memory_peak_bytes"], MEMORY)
+            # What has arrived for a socket is charged without asking, and then it is over.
+            self.assertLessEqual(outcome["memory_peak_bytes"],
+                                 MEMORY + (4 * MIB if "sockets" in name else 0))
         self.assertLess(watch.memory_taken, MEMORY + 24 * MIB)
         # The runner, and what starts the attack, compete as well: two thirds are not the neighbour's.
         self.judge(alone, beside, 1 / 3)
@@ -251,10 +253,18 @@ class Attacks(Case):
     def test_memory_epoll_watches(self):
         self.until_out_of_memory("epoll-watches")
 
-    def test_memory_file_locks(self):
-        """What the group does not count, the host must not lose."""
-        _, _, outcome, watch = self.hold("file-locks", "--memory", MEMORY, "--pids", "16")
-        self.assertLess(watch.memory_taken - outcome["memory_peak_bytes"], 16 * MIB)
+    def test_file_locks_are_counted_by_no_group(self):
+        """Linux charges them to nobody (CVE-2022-0480; SECURITY.md says so). They end with the sandbox.
+
+        If a kernel is found to count them, the first comparison fails: then SECURITY.md is to be changed,
+        and this to become until_out_of_memory().
+        """
+        before = number_in("/proc/meminfo", "SUnreclaim")
+        (_, n), _, outcome, _ = self.hold("file-locks", "--memory", MEMORY, "--pids", "16")
+        self.assertEqual(n, 160000)
+        self.assertLess(outcome["memory_peak_bytes"], MEMORY / 8)
+        wait_until(lambda: number_in("/proc/meminfo", "SUnreclaim") < before + 8 * 1024,
+                   "the host has its memory back", PATIENCE)
 
     # ---- what the kernel counts for a user --------------------------------------------------------
 
@@ -298,8 +308,10 @@ class Attacks(Case):
         self.assertEqual(error, "0")
 
     def test_kernel_objects(self):
-        a = self.attack("kernel-objects", "--pids", "16")
-        self.all_refused(a, 20, REFUSED_BY_SECCOMP)
+        """inotify, keys, queues, semaphores, memory files, timers: counted for a user, or for nobody."""
+        for mode in ("strict-agent", "agent"):
+            a = self.attack("kernel-objects", "--mode", mode, "--pids", "16")
+            self.all_refused(a, 20, REFUSED_BY_SECCOMP)
 
     def all_refused(self, a, number, errors):
         lines = []
@@ -359,6 +371,7 @@ class Attacks(Case):
         self.assertEqual(outcome["outcome"], "signalled", said)
         written = outcome["io_write_bytes"] / (outcome["wall_time_us"] / 1e6)
         self.assertLess(written, 1.5 * MIB)
+        self.assertGreater(outcome["io_write_bytes"], MIB / 4)  # it was a flood
         self.assertLess(neighbour.slower(beside, alone), COARSE * 2, (alone, beside))
 
     # ---- groups ----------------------------------------------------------------------------------
