@@ -26,10 +26,8 @@ unset CK_RUN_SUITE CK_RUN_CASE CK_INCLUDE_TAGS CK_EXCLUDE_TAGS CK_FORK FUZZER_FL
 # The suites count what they cannot run as failed.
 [ -n "${NUCLEUS_ALLOW_PARTIAL-}" ] || export CI=true
 
-PARTS='tally lint unit clang asan tsan valgrind coverage abi dist embed fault live attack programs
+PARTS='tally lint unit clang asan tsan valgrind coverage abi dist embed fault loop live attack programs vm
 	fuzz quickstart'
-# Not yet: tests/vm/suites.py is not there. It belongs after "live attack programs".
-# PARTS="$PARTS vm"
 PARTS=$(echo $PARTS)
 [ "${1-}" != list ] || { echo "$PARTS"; exit 0; }
 wanted=${*:-$PARTS}
@@ -233,6 +231,14 @@ do_fault() {
 	done
 }
 
+# Many sandboxes, eight at a time, of which nothing is left. Control groups with limits: see vm.
+do_loop() {
+	need_gcc || return
+	loop=build-tests/gcc/tests/limits/limits-groups
+	[ "$users" = user ] || part "2,000 sandboxes with groups" root by root $loop loop 2000 limits.cgroup=true
+	part "2,000 sandboxes" user by user $loop loop 2000
+}
+
 # Cases that are not for one user ("n/a") must be among the other's.
 all_tried() {
 	untried=$(sed -n 's/^n\/a *\([^ ]* [^ ]*\) .*/\1/p' "$@" | sort -u | while read -r name; do
@@ -265,7 +271,8 @@ do_programs() {
 do_vm() {
 	need_gcc || return
 	part "setup for virtual machines" '' sh tests/setup-debian.sh vm || return
-	part_of_rows "virtual machines" python3 -B tests/vm/suites.py --nucleus "$gcc/cli/nucleus"
+	part_of_rows "virtual machines" by "${users%% *}" python3 -B tests/vm/suites.py \
+		--directory build-tests/gcc
 }
 
 do_fuzz() {

@@ -10,7 +10,6 @@ Runs in the test machine (tests/vm) only. One line per case, and at the end "N p
 import glob
 import json
 import os
-import signal
 import sys
 import threading
 
@@ -18,7 +17,6 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 
 import edges  # noqa: E402
 import neighbour  # noqa: E402
-import run  # noqa: E402
 from neighbour import Lines, Neighbour  # noqa: E402
 from sandbox import PATIENCE, Case, wait_until  # noqa: E402
 
@@ -402,26 +400,12 @@ class Attacks(Case):
 
 
 def main():
-    nucleus, only = None, ""
-    words = iter(sys.argv[1:])
-    for word in words:
-        if word == "--nucleus":
-            nucleus = os.path.abspath(next(words))
-        elif word == "--only":
-            only = next(words)
-        else:
-            sys.exit(__doc__)
-    if not nucleus:
-        sys.exit(__doc__)
     if not in_test_machine():
         print("FAIL this is not the test machine (tests/vm/vm.sh): nothing was attacked\n"
               "0 passed, 1 failed")
         return 1
-    os.umask(0o022)
-    os.chdir("/")
-    return run.run_cases([Attacks], ("strict-agent",), nucleus, only)
+    return edges.run_suite([Attacks])
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.exit(main())
