@@ -81,7 +81,7 @@ static void attend(nucleus_process *process, int signals)
 	}
 }
 
-static int finish(nucleus_process *process)
+static int finish(nucleus_process *process, bool quiet)
 {
 	_cleanup_error_ nucleus_error *error = NULL;
 	int outcome, code, status, r;
@@ -104,7 +104,8 @@ static int finish(nucleus_process *process)
 		cli_status_ended(process, "signalled", code, status, NULL);
 		return status;
 	case NUCLEUS_OUTCOME_OOM:
-		cli_warn("the sandbox was ended: it reached limits.memory");
+		if (!quiet)
+			cli_warn("the sandbox was ended: it reached limits.memory");
 		status = CLI_EXIT_SIGNAL + code;
 		cli_status_ended(process, "oom", code, status, NULL);
 		return status;
@@ -166,7 +167,7 @@ int cli_run(const struct cli_args *args)
 	if (r < 0)
 		return cli_fail_library(r, error);
 	attend(process, signals);
-	r = finish(process);
+	r = finish(process, args->quiet);
 	if (args->stats)
 		cli_print_stats(process, args->stats);
 	return r;

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 
 #include "cli.h"
@@ -67,18 +68,23 @@ int cli_keep_fd(int fd)
 	return 0;
 }
 
-/* Whether the user has a service manager that answers. */
+/*
+ * Whether the user has a service manager that answers. Root needs none, and must not talk to that of the
+ * user whose environment `sudo -E` has kept.
+ */
 static bool has_user_manager(void)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	const char *runtime = getenv("XDG_RUNTIME_DIR");
+	const char *runtime = secure_getenv("XDG_RUNTIME_DIR");
 	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct stat st;
 	int n;
 
-	if (!runtime || fd < 0)
+	if (!runtime || fd < 0 || geteuid() == 0)
 		return false;
 	n = snprintf(address.sun_path, sizeof(address.sun_path), "%s/systemd/private", runtime);
-	return n < (int)sizeof(address.sun_path) &&
+	return n < (int)sizeof(address.sun_path) && stat(address.sun_path, &st) == 0 &&
+	       st.st_uid == geteuid() &&
 	       connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0;
 }
 

@@ -34,7 +34,7 @@ int nucleus_cgroup_settle(const nucleus_policy *policy, nucleus_error **ret_err)
 	if (!nuc_wants_controllers(policy))
 		return 0;
 	r = find(&place, ret_err);
-	if (r < 0 || !place->occupied)
+	if (r < 0 || !place || !place->occupied)
 		return r;
 	if (!place->by_caller_only)
 		return nuc_fail(ret_err, -EBUSY, &where, "other processes live in %s, too", place->path);

@@ -29,7 +29,7 @@ struct nuc_cgroup_place {
 	char path[PATH_MAX];	/* of the group below which ours are made; "" if refused */
 	char controllers[128];	/* what it has to hand out: "cpu io memory pids" */
 	char enabled[128];	/* what it hands out already */
-	char cpus[256];		/* cpuset.cpus.effective; "" without that controller */
+	char cpus[1024];	/* cpuset.cpus.effective; "" without that controller */
 	/*
 	 * Processes live in the place itself, so that the kernel lets it hand out no more controllers
 	 * (cgroups(7), "no internal processes"); and whether they are the caller alone, who may move.

@@ -68,7 +68,7 @@ int nuc_cgroup_parse(const char *text, const char *key, uint64_t *ret)
 		return number_at(text, ret);
 	for (const char *line = text, *end; *line; line = *end ? end + 1 : end) {
 		size_t n = blank ? (size_t)(blank - key) : strlen(key);
-		const char *s = line;
+		const char *s;
 
 		end = line + strcspn(line, "\n");
 		if (!sums && (strncmp(line, key, n) != 0 || line[n] != ' '))

@@ -269,7 +269,7 @@ static int cpu_number(const char **s, int64_t *ret)
 int nuc_parse_cpuset(const char *s, struct nuc_cpuset *ret)
 {
 	struct nuc_cpuset set = { 0 };
-	int64_t first, last;
+	int64_t first = 0, last;
 	int r;
 
 	for (;;) {
