@@ -201,6 +201,8 @@ do_coverage() {
 		done
 		for_users "live: command line, for coverage" python3 -B tests/live/cli_run.py \
 			--nucleus "$cover/cli/nucleus"
+		[ "$users" = user ] || part "sandboxes with groups, for coverage" root \
+			"$cover/tests/limits/limits-groups" loop 20 limits.cgroup=true
 		part "line coverage of lib/" '' python3 -B tests/coverage.py "$cover"
 	)
 }
