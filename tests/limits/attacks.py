@@ -287,7 +287,10 @@ class Attacks(Case):
         self.assertEqual((error, outcome["outcome"]), ("EAGAIN", "signalled"), said)
 
     def test_descriptors(self):
-        self.hold("descriptors", "--memory", "64M", "--pids", "32", "--max-files", "1024")
+        """Not the machine's (ENFILE, and for all) are used up, but its own: descriptors times processes."""
+        (error, n), *_ = self.hold("descriptors", "--memory", "64M", "--pids", "32", "--max-files", "1024")
+        self.assertEqual(error, "EAGAIN")
+        self.assertTrue(20000 < n < 32 * 1024, n)
 
     def test_signals(self):
         """The kernel queues so many for a user, wherever it is: a sandbox has a small part of them."""
