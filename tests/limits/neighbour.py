@@ -94,7 +94,3 @@ class Neighbour(Lines):
 def waiting(rounds):
     """How many times longer it took than it had a processor."""
     return statistics.median(r.wall / r.cpu for r in rounds)
-
-
-def slower(beside, alone):
-    return statistics.median(r.wall for r in beside) / statistics.median(r.wall for r in alone)
