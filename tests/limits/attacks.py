@@ -370,8 +370,8 @@ class Attacks(Case):
             finally:
                 outcome, said = a.end()
         self.assertEqual(outcome["outcome"], "signalled", said)
-        written = outcome["io_write_bytes"] / (outcome["wall_time_us"] / 1e6)
-        self.assertLess(written, 1.5 * MIB)
+        # The kernel lets what one of its time slices may have through at once.
+        self.assertLess(outcome["io_write_bytes"], (outcome["wall_time_us"] / 1e6 + 1) * MIB)
         self.assertGreater(outcome["io_write_bytes"], MIB / 4)  # it was a flood
         self.assertLess(neighbour.waiting(beside), DISK_MARGIN * neighbour.waiting(alone),
                         (alone, beside))
