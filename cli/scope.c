@@ -50,7 +50,7 @@ int cli_keep_fd(int fd)
 	if (kept_fds[n_kept_fds - 1].offset >= 0)
 		return 0;
 	kept_fds[n_kept_fds - 1].offset = 0;
-	copy = memfd_create("nucleus-input", MFD_CLOEXEC);
+	copy = memfd_create("nucleus-input", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (copy < 0)
 		return -errno;
 	/* A reader that takes less says so: it is not for here to read without end. */
@@ -63,7 +63,10 @@ int cli_keep_fd(int fd)
 		if (write(copy, bytes, (size_t)n) != n)
 			return -ENOSPC;
 	}
-	if (n < 0 || lseek(copy, 0, SEEK_SET) < 0 || dup2(copy, fd) < 0)
+	/* The program in the sandbox may inherit it, as its standard input. */
+	if (n < 0 || lseek(copy, 0, SEEK_SET) < 0 ||
+	    fcntl(copy, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) < 0 ||
+	    dup2(copy, fd) < 0)
 		return -errno;
 	return 0;
 }

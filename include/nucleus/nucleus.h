@@ -245,7 +245,8 @@ NUCLEUS_API int nucleus_sandbox_hash(const nucleus_sandbox *sandbox, char **ret)
  * never moved. Call it once, before nucleus_sandbox_apply_policy().
  *
  * Returns 1 when it has moved, 0 when that was not needed, -EBUSY when other processes live there,
- * -EOPNOTSUPP when no group is delegated to this user, or another errno. Since: 0.1
+ * -EOPNOTSUPP when no group is delegated to this user, -EPERM when the caller's group has limits that
+ * a sandbox would leave, or another errno. Since: 0.1
  */
 NUCLEUS_API int nucleus_cgroup_settle(const nucleus_policy *policy, nucleus_error **ret_err);
 /**

@@ -15,7 +15,8 @@ static int find(struct nuc_cgroup_place **ret, nucleus_error **ret_err)
 		return nuc_fail(ret_err, r, &where, "out of memory");
 	if (place->refused) {
 		where.hint = nuc_cgroup_refused_mend(place->refused);
-		return nuc_fail(ret_err, -EOPNOTSUPP, &where, "%s",
+		return nuc_fail(ret_err, place->refused == NUC_CGROUP_BOUNDED ? -EPERM : -EOPNOTSUPP,
+				&where, "%s",
 				nuc_cgroup_refused_why(place->refused));
 	}
 	*ret = NUC_TAKE_PTR(place);
@@ -51,14 +52,15 @@ int nucleus_cleanup(nucleus_error **ret_err)
 	const struct nuc_where where = { .stage = "launch", .layer = "cgroup" };
 	_cleanup_free_ struct nuc_cgroup_place *place = NULL;
 	int r = find(&place, ret_err);
-
 	/* Where there can be no groups none were left. */
-	if (r == -EOPNOTSUPP && ret_err) {
+	bool none = r == -EOPNOTSUPP || r == -EPERM;
+
+	if (none && ret_err) {
 		nucleus_error_free(*ret_err);
 		*ret_err = NULL;
 	}
 	if (r < 0)
-		return r == -EOPNOTSUPP ? 0 : r;
+		return none ? 0 : r;
 	r = nuc_cgroup_collect(place->path);
 	return r < 0 ? nuc_fail(ret_err, r, &where, "cannot remove the groups in %s: %s", place->path,
 				strerror(-r))

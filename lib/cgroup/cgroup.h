@@ -22,6 +22,7 @@ enum nuc_cgroup_refused {
 	NUC_CGROUP_OUTSIDE,	  /* the caller's group is outside of what is mounted */
 	NUC_CGROUP_READ_ONLY,
 	NUC_CGROUP_NOT_DELEGATED, /* the caller may not make groups anywhere above its own */
+	NUC_CGROUP_BOUNDED,	  /* a group between has limits, which a sandbox would leave */
 };
 
 struct nuc_cgroup_place {
@@ -40,7 +41,7 @@ struct nuc_cgroup_place {
 /*
  * The nearest group at or above the caller's own that was delegated to this user as systemd marks it
  * (xattr user.delegate or trusted.delegate); without such a mark, the topmost that the user may
- * write to. Returns 0 also when there is none: `refused` says why; -ENOMEM.
+ * write to, if none that would be left on the way has limits. Returns 0 also when there is none: `refused` says why; -ENOMEM.
  */
 int nuc_cgroup_find(uid_t uid, struct nuc_cgroup_place *ret);
 
@@ -68,8 +69,12 @@ enum nuc_cgroup_refused nuc_cgroup_locate(const char *mountinfo, const char *gro
  */
 struct nuc_cgroup_parent;
 
-/* controllers: "cpu memory" or "". Makes nothing on the host yet. NULL without memory. */
-struct nuc_cgroup_parent *nuc_cgroup_parent_new(const char *place, const char *controllers);
+/*
+ * Controllers as "cpu memory" or "": those that are needed, and all that are wanted, to count by.
+ * Makes nothing on the host yet. NULL without memory.
+ */
+struct nuc_cgroup_parent *nuc_cgroup_parent_new(const char *place, const char *needed,
+						const char *wanted);
 struct nuc_cgroup_parent *nuc_cgroup_parent_ref(struct nuc_cgroup_parent *parent);
 /* NULL is allowed. */
 void nuc_cgroup_parent_unref(struct nuc_cgroup_parent *parent);
@@ -113,5 +118,5 @@ int nuc_cgroup_read(const struct nuc_cgroup *group, const struct nuc_cgroup_figu
 		    uint64_t *ret);
 /* Pure: a figure from the text of its file. "max" is UINT64_MAX. 0 or -ENODATA. */
 int nuc_cgroup_parse(const char *text, const char *key, uint64_t *ret);
-/* Whether the kernel has ended the group for want of memory. */
+/* Whether the kernel has ended the group because it reached its own limit of memory. */
 bool nuc_cgroup_was_oom(const struct nuc_cgroup *group);

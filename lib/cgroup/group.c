@@ -35,8 +35,11 @@ static int64_t now_ms(void)
 
 /* ---- the directory of all groups ------------------------------------------------------------- */
 
-/* Hands controllers out to the children of `dir`; what is handed out already costs a read only. */
-static int enable(int dir, const char *controllers)
+/*
+ * Hands controllers out to the children of `dir`; what is handed out already costs a read only. Those
+ * that only count may fail.
+ */
+static int enable(int dir, const char *needed, const char *wanted)
 {
 	_cleanup_close_ int fd = openat(dir, "cgroup.subtree_control", O_RDWR | O_CLOEXEC);
 	char have[256], word[64];
@@ -49,22 +52,23 @@ static int enable(int dir, const char *controllers)
 		return -errno;
 	have[n] = '\0';
 	have[strcspn(have, "\n")] = '\0';
-	for (const char *s = controllers; *s; s += strspn(s, " ")) {
+	for (const char *s = wanted; *s; s += strspn(s, " ")) {
 		size_t len = strcspn(s, " ");
 
 		snprintf(word, sizeof(word), "+%.*s", (int)len, s);
 		s += len;
-		if (!nuc_cgroup_has(have, word + 1) && write(fd, word, strlen(word)) < 0)
+		if (!nuc_cgroup_has(have, word + 1) && write(fd, word, strlen(word)) < 0 &&
+		    nuc_cgroup_has(needed, word + 1))
 			return -errno;
 	}
 	return 0;
 }
 
-static int collect(int parent_fd);
+static int collect(int parent_fd, int patience_ms);
 
 struct nuc_cgroup_parent {
 	int references;
-	char *place, *controllers;
+	char *place, *needed, *wanted;
 	int fd; /* -1: not open yet, or removed meanwhile */
 	bool collected;
 };
@@ -72,13 +76,17 @@ struct nuc_cgroup_parent {
 static int open_parent(struct nuc_cgroup_parent *parent)
 {
 	_cleanup_close_ int place = open(parent->place, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int r = place < 0 ? -errno : enable(place, parent->controllers);
+	int r = place < 0 ? -errno : 0;
 
 	/* Another user of the same directory may remove it at any time while it is empty. */
 	for (int i = 0; r == 0 && i < ATTEMPTS; i++) {
 		_cleanup_close_ int fd = -1;
 
-		if (mkdirat(place, NUC_CGROUP_PARENT, 0755) < 0 && errno != EEXIST)
+		r = enable(place, parent->needed, parent->wanted);
+		if (r < 0)
+			return r;
+		/* Who may open a group may lock it, and hinder its collection. */
+		if (mkdirat(place, NUC_CGROUP_PARENT, 0700) < 0 && errno != EEXIST)
 			return -errno;
 		fd = openat(place, NUC_CGROUP_PARENT, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		fd = fd < 0 ? -errno : nuc_fd_above_stdio(fd);
@@ -86,7 +94,7 @@ static int open_parent(struct nuc_cgroup_parent *parent)
 			continue;
 		if (fd < 0)
 			return fd;
-		r = enable(fd, parent->controllers);
+		r = enable(fd, parent->needed, parent->wanted);
 		if (r == -ENOENT || r == -ENODEV) {
 			r = 0;
 			continue;
@@ -94,16 +102,17 @@ static int open_parent(struct nuc_cgroup_parent *parent)
 		if (r < 0)
 			return r;
 		parent->fd = NUC_TAKE_FD(fd);
-		/* What cannot be collected is no reason not to start. */
+		/* What cannot be collected is no reason not to start, nor to wait. */
 		if (!parent->collected)
-			(void)collect(parent->fd);
+			(void)collect(parent->fd, 0);
 		parent->collected = true;
 		return 0;
 	}
 	return r < 0 ? r : -EAGAIN;
 }
 
-struct nuc_cgroup_parent *nuc_cgroup_parent_new(const char *place, const char *controllers)
+struct nuc_cgroup_parent *nuc_cgroup_parent_new(const char *place, const char *needed,
+						const char *wanted)
 {
 	struct nuc_cgroup_parent *p = calloc(1, sizeof(*p));
 
@@ -112,8 +121,9 @@ struct nuc_cgroup_parent *nuc_cgroup_parent_new(const char *place, const char *c
 	p->references = 1;
 	p->fd = -1;
 	p->place = strdup(place);
-	p->controllers = strdup(controllers);
-	if (!p->place || !p->controllers) {
+	p->needed = strdup(needed);
+	p->wanted = strdup(wanted);
+	if (!p->place || !p->needed || !p->wanted) {
 		nuc_cgroup_parent_unref(p);
 		return NULL;
 	}
@@ -143,7 +153,8 @@ void nuc_cgroup_parent_unref(struct nuc_cgroup_parent *p)
 		remove_parent(p->place);
 	}
 	free(p->place);
-	free(p->controllers);
+	free(p->needed);
+	free(p->wanted);
 	free(p);
 }
 
@@ -192,10 +203,14 @@ int nuc_cgroup_make(struct nuc_cgroup_parent *parent, struct nuc_cgroup *ret)
 		}
 		g.dir = lock_group(parent->fd, g.name);
 		/* A collector found it before it was locked, and removes it. */
-		if (g.dir == -ENOENT || g.dir == -ENODEV || g.dir == -EWOULDBLOCK)
+		if (g.dir == -ENOENT || g.dir == -ENODEV || g.dir == -EWOULDBLOCK) {
+			unlinkat(parent->fd, g.name, AT_REMOVEDIR);
 			continue;
+		}
 		if (g.dir >= 0) {
-			g.parent = fcntl(parent->fd, F_DUPFD_CLOEXEC, 3);
+			/* The workload of root is another user, and reads it: whatever the umask is. */
+			if (fchmod(g.dir, 0755) == 0)
+				g.parent = fcntl(parent->fd, F_DUPFD_CLOEXEC, 3);
 			if (g.parent >= 0) {
 				*ret = g;
 				return 0;
@@ -246,10 +261,15 @@ int nuc_cgroup_freeze(const struct nuc_cgroup *group, bool frozen)
 {
 	int r = write_at(group->dir, "cgroup.freeze", frozen ? "1" : "0");
 
-	return r < 0 ? r : await_event(group->dir, "frozen", frozen, FREEZE_PATIENCE_MS);
+	if (r == 0)
+		r = await_event(group->dir, "frozen", frozen, FREEZE_PATIENCE_MS);
+	/* Not later, when nobody expects it any more. */
+	if (r < 0 && frozen)
+		(void)write_at(group->dir, "cgroup.freeze", "0");
+	return r;
 }
 
-static int empty_and_remove(int parent, int dir, const char *name)
+static int empty_and_remove(int parent, int dir, const char *name, int patience_ms)
 {
 	int r;
 
@@ -260,7 +280,7 @@ static int empty_and_remove(int parent, int dir, const char *name)
 	/* cgroup.kill (Linux 5.14) reaches those that fork at this moment, and the frozen. */
 	r = write_at(dir, "cgroup.kill", "1");
 	if (r == 0)
-		r = await_event(dir, "populated", 0, EMPTY_PATIENCE_MS);
+		r = await_event(dir, "populated", 0, patience_ms);
 	if (r < 0)
 		return r;
 	return unlinkat(parent, name, AT_REMOVEDIR) == 0 || errno == ENOENT ? 0 : -errno;
@@ -268,7 +288,9 @@ static int empty_and_remove(int parent, int dir, const char *name)
 
 int nuc_cgroup_remove(struct nuc_cgroup *group)
 {
-	int r = group->dir < 0 ? 0 : empty_and_remove(group->parent, group->dir, group->name);
+	int r = group->dir < 0 ? 0
+			       : empty_and_remove(group->parent, group->dir, group->name,
+						  EMPTY_PATIENCE_MS);
 
 	nuc_closep(&group->dir);
 	nuc_closep(&group->parent);
@@ -287,7 +309,7 @@ static bool is_ours(const char *name)
 	       strspn(name + digits + 1, "0123456789abcdef") == 8;
 }
 
-static int collect(int parent_fd)
+static int collect(int parent_fd, int patience_ms)
 {
 	int fd = openat(parent_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), n = 0, failed = 0;
 	DIR *entries = fd < 0 ? NULL : fdopendir(fd);
@@ -308,7 +330,7 @@ static int collect(int parent_fd)
 		dir = lock_group(parent_fd, e->d_name);
 		if (dir < 0)
 			continue;
-		r = empty_and_remove(parent_fd, dir, e->d_name);
+		r = empty_and_remove(parent_fd, dir, e->d_name, patience_ms);
 		if (r < 0)
 			failed = r;
 		else
@@ -329,7 +351,7 @@ int nuc_cgroup_collect(const char *place)
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return errno == ENOENT ? 0 : -errno;
-	r = collect(fd);
+	r = collect(fd, EMPTY_PATIENCE_MS);
 	remove_parent(place);
 	return r;
 }

@@ -23,6 +23,9 @@ static const struct {
 	[NUC_CGROUP_NOT_DELEGATED] = { "no cgroup is delegated to this user",
 				       "start it by `systemd-run --user --scope -p Delegate=yes`, "
 				       "or in a unit with Delegate=yes" },
+	[NUC_CGROUP_BOUNDED] = { "the caller's group has limits of its own, which a sandbox beside it "
+				 "would not be under",
+				 "delegate that group (systemd: Delegate=yes), so that sandboxes are in it" },
 };
 
 const char *nuc_cgroup_refused_why(enum nuc_cgroup_refused refused)
@@ -188,9 +191,34 @@ static void note_occupants(int dir, struct nuc_cgroup_place *p)
 			p->by_caller_only = false;
 }
 
+/*
+ * Whether somebody has limited what lives in this group: a sandbox beside it would not be under that.
+ * Tasks do not count: systemd bounds those of every unit (DefaultTasksMax=).
+ */
+static bool is_bounded(int dir)
+{
+	static const struct {
+		const char *file, *none;
+	} files[] = { { "memory.max", "max" }, { "memory.high", "max" }, { "cpu.max", "max " },
+		      { "cpuset.cpus", "" },   { "io.max", "" } };
+	char text[256];
+
+	for (size_t i = 0; i < NUC_ARRAY_SIZE(files); i++) {
+		size_t len = strlen(files[i].none);
+		int r = read_at(dir, files[i].file, text, sizeof(text));
+
+		/* Absent without its controller. */
+		if (r == -E2BIG || (r == 0 && (len ? strncmp(text, files[i].none, len) : *text)))
+			return true;
+	}
+	return false;
+}
+
 /* Looks at `path` and then at what is above, up to `mount`. */
 static void choose(const char *mount, char *path, uid_t uid, struct nuc_cgroup_place *p)
 {
+	bool left_limits = false;
+
 	p->refused = NUC_CGROUP_NOT_DELEGATED;
 	for (;;) {
 		_cleanup_close_ int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -202,12 +230,18 @@ static void choose(const char *mount, char *path, uid_t uid, struct nuc_cgroup_p
 				p->refused = NUC_CGROUP_READ_ONLY;
 			return;
 		}
+		if (left_limits) {
+			p->refused = NUC_CGROUP_BOUNDED;
+			p->path[0] = '\0';
+			return;
+		}
 		p->refused = NUC_CGROUP_OK;
 		strcpy(p->path, path);
 		if (fstat(dir, &st) == 0 && st.st_uid == uid && is_marked(path))
 			return;
 		if (!strcmp(path, mount))
 			return;
+		left_limits = is_bounded(dir);
 		*strrchr(path, '/') = '\0';
 	}
 }

@@ -124,8 +124,10 @@ int nuc_cgroup_read(const struct nuc_cgroup *group, const struct nuc_cgroup_figu
 
 bool nuc_cgroup_was_oom(const struct nuc_cgroup *group)
 {
-	uint64_t n;
+	uint64_t killed, reached;
 
+	/* "oom" counts where the limit is, and above: not below, for one of the place or of the machine. */
 	return group->dir >= 0 &&
-	       read_figure(group, "memory.events", "oom_group_kill", &n) == 0 && n > 0;
+	       read_figure(group, "memory.events", "oom_group_kill", &killed) == 0 && killed > 0 &&
+	       read_figure(group, "memory.events", "oom", &reached) == 0 && reached > 0;
 }

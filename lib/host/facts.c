@@ -223,7 +223,8 @@ int nuc_facts_probe(struct nuc_facts *ret)
 		return r;
 	f.dumpable = prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == 1;
 	f.oom_score_adj = nuc_sysctl_number("/proc/self/oom_score_adj", 0);
-	f.swap = exists("/proc/swaps");
+	/* A /proc of processes only (subset=pid, ProcSubset=) does not tell. */
+	f.swap = exists("/proc/swaps") || !exists("/proc/version");
 	f.no_new_privs = prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1;
 	probe_namespaces(&f, admin);
 	probe_filters(&f);

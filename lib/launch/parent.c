@@ -4,6 +4,7 @@
 #include <linux/sched.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -25,6 +26,7 @@
 struct launch {
 	const struct nuc_prepared *prepared;
 	struct nuc_context ctx;
+	struct nuc_context *shared; /* of a child with a memory of its own: its steps and error; or NULL */
 	int stdio[3];			/* copies of ours, or -1 */
 	int report_read, report_write;
 	int caller, control, control_child;
@@ -91,7 +93,14 @@ static void launch_done(struct launch *l)
 	nuc_closep(&l->control_child);
 	nuc_carry_done(&l->carry);
 	(void)nuc_cgroup_remove(&l->group);
+	if (l->shared)
+		munmap(l->shared, sizeof(*l->shared));
 	free(l->argv);
+}
+
+static const struct nuc_context *told(const struct launch *l)
+{
+	return l->shared ? l->shared : &l->ctx;
 }
 
 /* ---- descriptors ------------------------------------------------------------------------------------ */
@@ -304,10 +313,25 @@ static int start_child(struct launch *l)
 	l->ctx.control_fd = l->control_child;
 	l->ctx.argv = (char *const *)l->argv;
 	l->ctx.envp = (char *const *)p->envp;
+	/*
+	 * The OOM killer spares a child only while its maker waits for it (in_vfork(), mm/oom_kill.c). Any
+	 * other takes with it all that share its memory: the caller, if that shared it. The copy of the
+	 * caller's page tables that this costs is the sandbox's, until it executes init.
+	 */
+	if (l->control >= 0 && l->group.dir >= 0) {
+		l->shared = mmap(NULL, sizeof(*l->shared), PROT_READ | PROT_WRITE,
+				 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+		if (l->shared == MAP_FAILED) {
+			l->shared = NULL;
+			return -ENOMEM;
+		}
+		*l->shared = l->ctx;
+		args.flags &= ~(uint64_t)CLONE_VM;
+	}
 	/* No handler of the caller may run in the child, which shares its memory. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
-	pid = nuc_clone3(&args, sizeof(args), nuc_child_main, &l->ctx);
+	pid = nuc_clone3(&args, sizeof(args), nuc_child_main, l->shared ? l->shared : &l->ctx);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	if (pid < 0) {
 		l->pidfd = -1;
@@ -444,7 +468,7 @@ static uint32_t step_reached(const struct launch *l)
 {
 	const struct nuc_plan *plan = l->prepared->plan;
 
-	return l->ctx.step + 1 < plan->first[NUC_PROG_INIT] ? l->ctx.step : *l->prepared->status;
+	return told(l)->step + 1 < plan->first[NUC_PROG_INIT] ? told(l)->step : *l->prepared->status;
 }
 
 /*
@@ -473,8 +497,8 @@ static int await_ready(struct launch *l, const char *program, nucleus_error **re
 			/* Nothing more to read, and it has ended or nobody can write any more. */
 			if (nuc_cgroup_was_oom(&l->group))
 				return nuc_launch_oom(plan, step_reached(l), ret_err);
-			if (l->ctx.error)
-				return nuc_step_failed(plan, l->ctx.step, l->ctx.error, program, ret_err);
+			if (told(l)->error)
+				return nuc_step_failed(plan, told(l)->step, told(l)->error, program, ret_err);
 			return nuc_step_killed(plan, step_reached(l), ret_err);
 		}
 		n = read(l->report_read, &r, sizeof(r));

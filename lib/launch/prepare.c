@@ -68,6 +68,7 @@ static int host_steps(struct nuc_prepared *p, nucleus_error **ret_err)
 
 		if (s->op == NUC_OP_CGROUP) {
 			p->groups = nuc_cgroup_parent_new(nuc_plan_data(p->plan, s->arg[0]),
+							  nuc_plan_data(p->plan, s->arg[1]),
 							  nuc_plan_data(p->plan, s->arg[2]));
 			if (!p->groups)
 				return nuc_fail(ret_err, -ENOMEM, &memory, "out of memory");

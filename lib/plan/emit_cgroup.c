@@ -104,6 +104,17 @@ static int io_setting(struct nuc_builder *b, struct settings *s, size_t i)
 					  r < 0 ? strerror(-r) : "");
 		snprintf(m.device, sizeof(m.device), "%u:%u", major(l->rdev), minor(l->rdev));
 	}
+	if (m.device[0] != '/') {
+		unsigned int major_number, minor_number;
+
+		if (sscanf(m.device, "%u:%u", &major_number, &minor_number) == 2)
+			snprintf(m.device, sizeof(m.device), "%u:%u", major_number, minor_number);
+	}
+	for (size_t k = 0, len = strlen(m.device); k < s->n; k++)
+		if (!strcmp(s->list[k].file, "io.max") && !strncmp(s->list[k].value, m.device, len) &&
+		    s->list[k].value[len] == ' ')
+			return nuc_b_fail(b, -EEXIST, "cgroup", origin, "bound each disk once",
+					  "%s is bounded already, by another name", m.device);
 	nuc_buf_puts(&value, m.device);
 	for (size_t k = 0; k < NUC_IO__COUNT; k++)
 		if (m.max[k])

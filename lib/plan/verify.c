@@ -222,7 +222,8 @@ static bool sets(const struct nuc_plan *p, const char *file)
 	for (uint32_t i = 0; i < p->n[NUC_PROG_HOST]; i++) {
 		const struct nuc_step *s = nuc_plan_step(p, p->first[NUC_PROG_HOST] + i);
 
-		if (s->op == NUC_OP_CGROUP_SET && !strcmp(nuc_plan_data(p, s->arg[0]), file))
+		if (s->op == NUC_OP_CGROUP_SET && !strcmp(nuc_plan_data(p, s->arg[0]), file) &&
+		    strcmp(nuc_plan_data(p, s->arg[1]), "max") != 0)
 			return true;
 	}
 	return false;
@@ -291,7 +292,8 @@ static int compare_in_set(const struct nuc_plan *p, const struct nuc_step *a,
 	case 's':
 		r = strcmp(nuc_plan_data(p, a->arg[0]), nuc_plan_data(p, b->arg[0]));
 		/* io.max is set once for each disk. */
-		if (r == 0 && a->op == NUC_OP_CGROUP_SET)
+		if (r == 0 && a->op == NUC_OP_CGROUP_SET &&
+		    !strcmp(nuc_plan_data(p, a->arg[0]), "io.max"))
 			r = strcmp(nuc_plan_data(p, a->arg[1]), nuc_plan_data(p, b->arg[1]));
 		return r;
 	default:

@@ -89,6 +89,8 @@ static int read_scalar(struct loader *l, const struct nuc_doc *d, enum nuc_optio
 			return nuc_doc_fail(&l->doc, pos_of(d), NULL, "%s: %g is out of range", o->key,
 					    d->f);
 		snprintf(digits, sizeof(digits), "%.9f", d->f);
+		/* The point is the locale's. */
+		digits[strspn(digits, "0123456789")] = '.';
 		for (size_t n = strlen(digits); digits[n - 1] == '0' && digits[n - 2] != '.'; n--)
 			digits[n - 1] = '\0';
 		return apply(l, d, id, digits);

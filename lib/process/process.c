@@ -178,11 +178,18 @@ int nucleus_process_signal(nucleus_process *p, int sig)
 	return 0;
 }
 
+static bool has_ended(const nucleus_process *p)
+{
+	struct pollfd fd = { .fd = p->running.pidfd, .events = POLLIN };
+
+	return poll(&fd, 1, 0) > 0;
+}
+
 static int freeze(nucleus_process *p, bool frozen)
 {
 	if (p->running.group.dir < 0)
 		return -EOPNOTSUPP;
-	if (p->ended)
+	if (p->ended || has_ended(p))
 		return -ESRCH;
 	return nuc_cgroup_freeze(&p->running.group, frozen);
 }

@@ -314,6 +314,16 @@ class Policy(Case):
         self.assertIn("--mode", text)
 
 
+class Input(Case):
+    def test_a_document_from_a_pipe_is_not_the_programs_to_write(self):
+        """Read again where nucleus starts anew in a scope, it is a memory file, which could grow."""
+        script = "cat <&0 >/dev/null; echo more >/proc/self/fd/0 && echo written"
+        r = subprocess.run([NUCLEUS, "run", "--config-fd", "0:json", "--", "sh", "-c", script],
+                           input="{}", capture_output=True, text=True, timeout=60)
+        self.assertNotIn("written", r.stdout)
+        self.assertIn("Operation not permitted", r.stderr)
+
+
 class Completion(Case):
     script = SOURCE / "completions/nucleus.bash"
 

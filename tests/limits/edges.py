@@ -148,6 +148,17 @@ class Limits(Case):
         else:
             self.assertEqual((outcome["outcome"], r.returncode), ("oom", OOM))
 
+    def test_out_of_memory_while_it_starts_does_not_reach_the_caller(self):
+        """With copies the child lives beside its caller: a shared memory would end both."""
+        words = ["x" * 110000] * 15
+        copies = ("--workspace", self.make_dir("work"), "--workspace-mode", "copy-in-out")
+        # Waited for, it is spared, and sees its call fail; with copies it is ended, alone.
+        for flags, words_said in (((), "too long"), (copies, "raise limits.memory")):
+            with self.subTest(flags):
+                r = self.nucleus("--memory", "1M", *flags, "--", "true", *words)
+                self.assertEqual(r.returncode, REFUSED, r.stderr)
+                self.assertIn(words_said, r.stderr)
+
     # ---- processes -------------------------------------------------------------------------------
 
     def test_pids(self):
@@ -237,6 +248,18 @@ class Limits(Case):
                         "cat /proc/self/cgroup; cat /sys/fs/cgroup/memory.max; "
                         "cat /sys/fs/cgroup/cgroup.procs | wc -l; ls -d /sys/fs/cgroup/*/ 2>&1 | wc -l")
         self.assertEqual(out.split()[:2], ["0::/", str(64 << 20)])
+
+    def test_the_callers_umask_does_not_hide_the_group(self):
+        out = self.good("--memory", "64M", "--", "cat", "/sys/fs/cgroup/memory.max", umask=0o077)
+        self.assertEqual(out, f"{64 << 20}\n")
+
+    def test_strangers_cannot_lock_a_group(self):
+        """Whoever could hold the lock could keep an orphan from being collected."""
+        p = self.start_hog("sleep", flags=["--pids", "5"])
+        self.assertEqual(p.stdout.readline(), "ready\n")
+        self.assertEqual(os.stat(os.path.dirname(self.group_of(p))).st_mode & 0o777, 0o700)
+        p.terminate()
+        p.communicate(timeout=PATIENCE)
 
     def test_init_is_in_the_group(self):
         p = self.start_hog("sleep", flags=["--pids", "5"])

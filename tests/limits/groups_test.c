@@ -157,6 +157,21 @@ START_TEST(frozen_it_does_not_work_and_thawed_it_does)
 }
 END_TEST
 
+START_TEST(what_has_ended_cannot_be_frozen)
+{
+	nucleus_sandbox *s = make_sandbox(group_only);
+	nucleus_process *p = spawn(s, ARGV("true"));
+	struct pollfd fd = { .fd = nucleus_process_pidfd(p), .events = POLLIN };
+
+	ck_assert_int_eq(poll(&fd, 1, PATIENCE_MS), 1);
+	/* Before anybody has waited for it. */
+	ck_assert_int_eq(nucleus_process_freeze(p), -ESRCH);
+	ck_assert_int_eq(nucleus_process_thaw(p), -ESRCH);
+	expect(p, NUCLEUS_OUTCOME_EXITED, 0);
+	nucleus_sandbox_free(s);
+}
+END_TEST
+
 START_TEST(frozen_it_can_be_ended)
 {
 	char *self = describe_self();
@@ -341,6 +356,7 @@ int main(int argc, char **argv)
 	tcase_add_test(t, figures_are_there_while_it_runs_and_after);
 	tcase_add_test(t, without_a_group_there_is_nothing_to_count_or_freeze);
 	tcase_add_test(t, frozen_it_does_not_work_and_thawed_it_does);
+	tcase_add_test(t, what_has_ended_cannot_be_frozen);
 	tcase_add_test(t, frozen_it_can_be_ended);
 	tcase_add_test(t, out_of_memory_is_an_outcome_of_its_own);
 	tcase_add_test(t, a_start_that_fails_leaves_no_group);

@@ -277,7 +277,32 @@ class Places(Case):
         leaf = self.group("unit/leaf")
         self.delegate(leaf, mark=False)
         r = self.run_in(leaf, "--memory", "256M", "--", "tail", "/dev/zero")
-        self.assertEqual(r.returncode, 137, r.stderr)
+        # Not its own limit was reached: that is not what its outcome says.
+        self.assertEqual((r.returncode, r.stderr), (137, ""))
+
+    def test_the_callers_own_limits_are_not_left(self):
+        """A sandbox with a limit would be beside the caller's group, and have more than without."""
+        self.enable(self.place, "+cpu +memory +pids +cpuset")
+        for name, value in (("memory.max", "64M"), ("memory.high", "64M"), ("cpu.max", "50000 100000"),
+                            ("cpuset.cpus", "0")):
+            unit = self.group(f"unit-{name}")
+            self.assert_ran(self.run_in(unit, *self.LIMITED, uid=0), self.LIMIT)
+            write(os.path.join(unit, name), value)
+            self.assert_refused(self.run_in(unit, *self.LIMITED, uid=0),
+                                "the caller's group has limits of its own")
+        # Delegated, it has them around it.
+        self.delegate(unit, mark=True)
+        self.assert_ran(self.run_in(unit, *self.LIMITED), self.LIMIT)
+
+    def test_swap_is_off_where_proc_does_not_tell_of_it(self):
+        def hide_all_but_processes():
+            assert private_mounts().mount(b"proc", b"/proc", b"proc", 0, b"subset=pid") == 0
+
+        self.enable(self.place)
+        unit = self.group("unit")
+        self.assert_ran(self.run_in(unit, "--memory", "64M", "--", "cat",
+                                    "/sys/fs/cgroup/memory.swap.max", uid=0,
+                                    before=hide_all_but_processes), "0\n")
 
     def test_the_bounds_of_groups_above(self):
         self.enable(self.place)

@@ -50,7 +50,7 @@ END_TEST
 
 START_TEST(every_refusal_has_a_reason_and_a_mend)
 {
-	for (int i = NUC_CGROUP_OK; i <= NUC_CGROUP_NOT_DELEGATED; i++) {
+	for (int i = NUC_CGROUP_OK; i <= NUC_CGROUP_BOUNDED; i++) {
 		ck_assert_uint_gt(strlen(nuc_cgroup_refused_why((enum nuc_cgroup_refused)i)), 10);
 		ck_assert_uint_gt(strlen(nuc_cgroup_refused_mend((enum nuc_cgroup_refused)i)), 10);
 	}

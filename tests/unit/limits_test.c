@@ -288,6 +288,59 @@ START_TEST(the_place_is_not_in_the_hash)
 }
 END_TEST
 
+/* The order of their names would decide which of the two bounds counts. */
+START_TEST(a_disk_is_bounded_once_whatever_it_is_called)
+{
+	static const char *const names[] = { "8:0", "08:0", "8:00" };
+
+	for (size_t i = 0; i < NUC_ARRAY_SIZE(names); i++) {
+		struct nuc_world w = fake_world(false);
+		_cleanup_free_ char *item = nuc_strf("%s:wbps=2M", names[i]);
+		nucleus_policy *policy;
+		nucleus_error *err = NULL;
+		struct nuc_plan *plan = NULL;
+
+		ck_assert_int_eq(nucleus_policy_new(&policy), 0);
+		ck_assert_int_eq(nucleus_policy_add(policy, "limits.io-max", "/dev/sda:wbps=1M", NULL), 0);
+		ck_assert_int_eq(nucleus_policy_add(policy, "limits.io-max", item, NULL), 0);
+		ck_assert_int_eq(nuc_compile(policy, &w, &plan, &err), -EEXIST);
+		ck_assert_ptr_nonnull(strstr(nucleus_error_message(err), "8:0 is bounded already"));
+		nucleus_error_free(err);
+		nucleus_policy_free(policy);
+	}
+}
+END_TEST
+
+/* The last one written would count. */
+START_TEST(verify_wants_each_limit_once_and_a_limit)
+{
+	static const struct settings s = { "strict-agent", { { "limits.memory", "64M" },
+							     { "limits.memory-high", "32M" } } };
+	_cleanup_free_ struct nuc_plan *plan = NULL;
+	const char *why;
+	uint32_t high = 0;
+	struct nuc_step *step;
+
+	ck_assert_int_eq(compile(&s, &plan, NULL), 0);
+	while (nuc_plan_step(plan, high)->op != NUC_OP_CGROUP_SET ||
+	       strcmp(nuc_plan_data(plan, nuc_plan_step(plan, high)->arg[0]), "memory.high") != 0)
+		high++;
+	/* memory.max stands behind it: two of that name, with rising values. */
+	step = (struct nuc_step *)nuc_plan_step(plan, high);
+	ck_assert_str_eq(nuc_plan_data(plan, step[1].arg[0]), "memory.max");
+	step[0].arg[0] = step[1].arg[0];
+	ck_assert_int_eq(nuc_verify(plan, plan->size, &why), -EBADMSG);
+	ck_assert_str_eq(why, "a set of steps that is not sorted");
+	free(plan);
+	plan = NULL;
+	ck_assert_int_eq(compile(&s, &plan, NULL), 0);
+	step = (struct nuc_step *)nuc_plan_step(plan, high + 1);
+	strcpy((char *)nuc_plan_data(plan, step->arg[1]), "max");
+	ck_assert_int_eq(nuc_verify(plan, plan->size, &why), -EBADMSG);
+	ck_assert_str_eq(why, "a memory limit is claimed and not set");
+}
+END_TEST
+
 /* What a tampered plan could write to: verify knows the files that only tighten. */
 START_TEST(verify_knows_the_files_of_a_group)
 {
@@ -341,6 +394,8 @@ int main(void)
 	tcase_add_test(t, swap_is_off_where_memory_is_limited_unless_it_is_set);
 	tcase_add_test(t, a_group_alone_needs_no_controllers);
 	tcase_add_test(t, the_place_is_not_in_the_hash);
+	tcase_add_test(t, a_disk_is_bounded_once_whatever_it_is_called);
+	tcase_add_test(t, verify_wants_each_limit_once_and_a_limit);
 	tcase_add_test(t, verify_knows_the_files_of_a_group);
 	suite_add_tcase(s, t);
 	srunner_run_all(r, CK_NORMAL);
