@@ -165,7 +165,7 @@ END_TEST
 
 START_TEST(the_time_limit_ends_descendants_too)
 {
-	nucleus_sandbox *s = make_sandbox(ARGV("limits.timeout=300ms"));
+	nucleus_sandbox *s = make_sandbox(ARGV("limits.timeout=2s"));
 	nucleus_process *p;
 	int64_t start = now_ms();
 	int outcome, code;
@@ -176,8 +176,8 @@ START_TEST(the_time_limit_ends_descendants_too)
 	ck_assert_int_eq(nucleus_process_wait(p, -1, &outcome, &code, NULL), 0);
 	ck_assert_int_eq(outcome, NUCLEUS_OUTCOME_TIMEOUT);
 	ck_assert_int_eq(code, 0);
-	ck_assert_int_ge(now_ms() - start, 290);
-	ck_assert_int_lt(now_ms() - start, 5000);
+	ck_assert_int_ge(now_ms() - start, 1990);
+	ck_assert_int_lt(now_ms() - start, 20000);
 	ck_assert(all_gone(0));
 	nucleus_process_close(p);
 	nucleus_sandbox_free(s);
@@ -201,36 +201,32 @@ START_TEST(a_kill_from_outside_is_told_as_such)
 }
 END_TEST
 
+/* Each ends when its input does: in an order that is not that of their starts. */
 START_TEST(ten_sandboxes_live_in_one_poll_loop)
 {
 	nucleus_process *p[10];
 	struct pollfd fds[10];
-	int seen = 0, order[10];
+	int input[10];
 
 	for (int i = 0; i < 10; i++) {
 		char script[64];
+		int ends[2];
 
-		/* The later started ends the sooner. */
-		snprintf(script, sizeof(script), "sleep 0.%02d; exit %d", 95 - i * 10, i);
+		make_pipe(ends);
+		input[i] = ends[1];
+		snprintf(script, sizeof(script), "cat; exit %d", i);
+		ck_assert_int_eq(nucleus_sandbox_set_stdio(sandbox, ends[0], -1, -1), 0);
 		p[i] = spawn(sandbox, ARGV("sh", "-c", script));
+		close(ends[0]);
 		fds[i] = (struct pollfd){ .fd = nucleus_process_pidfd(p[i]), .events = POLLIN };
 	}
-	while (seen < 10) {
-		ck_assert_int_gt(poll(fds, 10, 10000), 0);
-		for (int i = 0; i < 10; i++) {
-			int outcome, code;
-
-			if (!fds[i].revents)
-				continue;
-			ck_assert_int_eq(nucleus_process_wait(p[i], 0, &outcome, &code, NULL), 0);
-			ck_assert_int_eq(outcome, NUCLEUS_OUTCOME_EXITED);
-			ck_assert_int_eq(code, i);
-			order[seen++] = i;
-			fds[i].fd = -1;
-			nucleus_process_close(p[i]);
-		}
+	for (int i = 9; i >= 0; i--) {
+		close(input[i]);
+		ck_assert_int_eq(poll(fds, 10, 60000), 1);
+		ck_assert_int_ne(fds[i].revents, 0);
+		fds[i].fd = -1;
+		expect(p[i], NUCLEUS_OUTCOME_EXITED, i);
 	}
-	ck_assert_int_gt(order[0], order[9]);
 }
 END_TEST
 
