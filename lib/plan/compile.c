@@ -34,10 +34,6 @@ static int check_mode(struct nuc_builder *b)
 {
 	const nucleus_policy *p = b->policy;
 
-	if (nuc_mode_need(b->mode, NUC_MECH_MEMORY_LIMIT) == NUC_NEED_REQUIRED &&
-	    !nuc_policy_is_set(p, NUC_OPT_MEMORY))
-		return nuc_b_missing(b, NUC_MECH_MEMORY_LIMIT, nuc_policy_origin(p, NUC_OPT_MODE),
-				     "limits.memory is not set", "set it, with --memory for example");
 	if (nuc_mode_need(b->mode, NUC_MECH_ROOTFS) == NUC_NEED_REQUIRED)
 		return nuc_b_missing(b, NUC_MECH_ROOTFS, nuc_policy_origin(p, NUC_OPT_MODE),
 				     "this release has no root file system attestation yet",

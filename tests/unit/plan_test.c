@@ -289,7 +289,7 @@ static const struct {
 	{ "tmpfs", "/tmp", NULL, NULL, -EINVAL, "mounted on /tmp already" },
 	{ "security.seccomp", "off", NULL, NULL, -ENOTSUP, "seccomp" },
 	{ "security.landlock", "off", NULL, NULL, -ENOTSUP, "Landlock" },
-	{ "mode", "production", NULL, NULL, -ENOTSUP, "memory limit" },
+	{ "mode", "production", NULL, NULL, -ENOTSUP, "own root file system" },
 };
 
 START_TEST(what_cannot_be_is_refused_by_name)
