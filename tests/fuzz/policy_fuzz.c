@@ -53,10 +53,12 @@ static void check_values(const nucleus_policy *p)
 	for (enum nuc_option_id id = 0; id < NUC_OPT__COUNT; id++) {
 		const struct nuc_option *o = &nuc_options[id];
 		bool number = o->type == NUC_TYPE_COUNT || o->type == NUC_TYPE_SIZE ||
-			      o->type == NUC_TYPE_DURATION;
+			      o->type == NUC_TYPE_DURATION || o->type == NUC_TYPE_DECIMAL;
+		/* Without a default, what is not set is 0, and no bound of the table counts. */
+		bool has_value = nuc_policy_is_set(p, id) || *o->def;
 		int64_t v = number ? nuc_policy_int(p, id) : 0;
 
-		must(!number || (v >= o->min && (!o->max || v <= o->max)));
+		must(!number || (!has_value && !v) || (v >= o->min && (!o->max || v <= o->max)));
 		must(o->type != NUC_TYPE_ENUM || nuc_policy_int(p, id) >= 0);
 		must(o->type != NUC_TYPE_PATH || !nuc_policy_str(p, id) ||
 		     *nuc_policy_str(p, id) == '/');
@@ -64,7 +66,13 @@ static void check_values(const nucleus_policy *p)
 			const char *item = nuc_policy_item(p, id, i);
 			_cleanup_volume_ struct nuc_volume volume = { 0 };
 			_cleanup_free_ char *dst = NULL;
+			struct nuc_cpuset cpus;
+			struct nuc_io_max io;
 
+			if (id == NUC_OPT_CPUSET)
+				must(nuc_parse_cpuset(item, &cpus) == 0);
+			if (id == NUC_OPT_IO_MAX)
+				must(nuc_parse_io_max(item, &io) == 0 && *io.device);
 			if (id == NUC_OPT_VOLUMES)
 				must(nuc_parse_volume(item, &volume) == 0 && *volume.src == '/');
 			if (id == NUC_OPT_TMPFS)
