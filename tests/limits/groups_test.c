@@ -203,7 +203,8 @@ START_TEST(out_of_memory_is_an_outcome_of_its_own)
 	ck_assert_int_eq(outcome, NUCLEUS_OUTCOME_OOM);
 	ck_assert_int_eq(code, SIGKILL);
 	ck_assert_uint_gt(figure(p, "oom-kills"), 0);
-	ck_assert_uint_le(figure(p, "memory-peak-bytes"), 16 << 20);
+	/* A few pages may be charged past it, by force. */
+	ck_assert_uint_le(figure(p, "memory-peak-bytes"), 17 << 20);
 	nucleus_process_close(p);
 	nucleus_sandbox_free(s);
 }
