@@ -23,6 +23,8 @@ export PATH
 unset CC CXX CFLAGS CXXFLAGS LDFLAGS DESTDIR LD_PRELOAD LD_LIBRARY_PATH PYTHONPATH
 # What would make Check or libFuzzer run less.
 unset CK_RUN_SUITE CK_RUN_CASE CK_INCLUDE_TAGS CK_EXCLUDE_TAGS CK_FORK FUZZER_FLAGS MESON_TESTTHREADS
+# Of each test of Check that sets none: four seconds are few for sanitizers on a busy machine.
+export CK_DEFAULT_TIMEOUT=60
 # The suites count what they cannot run as failed.
 [ -n "${NUCLEUS_ALLOW_PARTIAL-}" ] || export CI=true
 
