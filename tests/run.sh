@@ -187,7 +187,7 @@ do_valgrind() {
 
 # Counts are added up in files beside the objects, by every process that ends, whoever runs it: all may
 # write there, and the build is a fresh one, where every user can go. The long suites are left out: they
-# run no line that the others do not.
+# take as long as all the rest, and move the figure by next to nothing.
 do_coverage() {
 	need_gcc || return # for $place
 	(

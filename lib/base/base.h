@@ -111,6 +111,9 @@ const char *nuc_nearest(const char *word, const char *(*candidate)(size_t i, voi
 /* SHA-256 as 64 lower-case hexadecimal digits and a NUL. */
 void nuc_sha256_hex(const void *bytes, size_t len, char ret[65]);
 
+/* What follows the line that `line` stands in: the next one, or the text's end. */
+const char *nuc_next_line(const char *line);
+
 /* For qsort() of char * elements, by bytes. */
 int nuc_compare_strings(const void *a, const void *b);
 
@@ -124,8 +127,19 @@ int nuc_fd_above_stdio(int fd);
  * NUL behind its `*ret_len` bytes. -EFBIG when there is more than `max`.
  */
 int nuc_read_fd(int fd, size_t max, char **ret, size_t *ret_len);
-/* The same by path, for small files of /proc and /sys; follows links. */
+/* The same by path, from a directory or AT_FDCWD, for small files of /proc and /sys; follows links. */
+int nuc_read_at(int dir, const char *path, size_t max, char **ret, size_t *ret_len);
 int nuc_read_file(const char *path, size_t max, char **ret, size_t *ret_len);
+
+/* ---- time -------------------------------------------------------------------------------------- */
+
+/* CLOCK_MONOTONIC in microseconds. */
+int64_t nuc_now_us(void);
+
+static inline int64_t nuc_now_ms(void)
+{
+	return nuc_now_us() / 1000;
+}
 
 /* ---- user namespaces, for idmapped mounts ------------------------------------------------------- */
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <fcntl.h>
+#include <time.h>
 
 #include "base.h"
 
@@ -51,11 +52,24 @@ int nuc_read_fd(int fd, size_t max, char **ret, size_t *ret_len)
 	return 0;
 }
 
-int nuc_read_file(const char *path, size_t max, char **ret, size_t *ret_len)
+int nuc_read_at(int dir, const char *path, size_t max, char **ret, size_t *ret_len)
 {
-	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	_cleanup_close_ int fd = openat(dir, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 
 	if (fd < 0)
 		return -errno;
 	return nuc_read_fd(fd, max, ret, ret_len);
+}
+
+int nuc_read_file(const char *path, size_t max, char **ret, size_t *ret_len)
+{
+	return nuc_read_at(AT_FDCWD, path, max, ret, ret_len);
+}
+
+int64_t nuc_now_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
 }

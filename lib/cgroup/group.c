@@ -6,7 +6,6 @@
 #include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include "cgroup.h"
 
@@ -23,14 +22,6 @@ static int write_at(int dir, const char *file, const char *value)
 	if (fd < 0)
 		return -errno;
 	return write(fd, value, strlen(value)) < 0 ? -errno : 0;
-}
-
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
 /* ---- the directory of all groups ------------------------------------------------------------- */
@@ -234,13 +225,13 @@ int nuc_cgroup_set(const struct nuc_cgroup *group, const char *file, const char 
 static int await_event(int dir, const char *key, uint64_t wanted, int patience_ms)
 {
 	_cleanup_close_ int fd = openat(dir, "cgroup.events", O_RDONLY | O_CLOEXEC);
-	int64_t until = now_ms() + patience_ms;
+	int64_t until = nuc_now_ms() + patience_ms;
 
 	if (fd < 0)
 		return -errno;
 	for (;;) {
 		struct pollfd p = { .fd = fd, .events = POLLPRI };
-		int64_t left = until - now_ms();
+		int64_t left = until - nuc_now_ms();
 		char text[256];
 		uint64_t value;
 		ssize_t n = pread(fd, text, sizeof(text) - 1, 0);

@@ -54,13 +54,6 @@ bool nuc_cgroup_has(const char *controllers, const char *name)
 
 /* ---- where the caller is --------------------------------------------------------------------- */
 
-static const char *next_line(const char *line)
-{
-	const char *end = strchr(line, '\n');
-
-	return end ? end + 1 : line + strlen(line);
-}
-
 /* One blank-separated field of mountinfo; the kernel writes blanks and backslashes as \ooo. */
 static bool field(const char **s, const char *end, char *ret, size_t size)
 {
@@ -101,13 +94,13 @@ enum nuc_cgroup_refused nuc_cgroup_locate(const char *mountinfo, const char *gro
 	const char *line = groups, *s;
 
 	while (*line && strncmp(line, "0::/", 4) != 0)
-		line = next_line(line);
+		line = nuc_next_line(line);
 	s = *line ? line + 3 : line;
 	if (!*line || strcspn(s, "\n") >= sizeof(own))
 		return NUC_CGROUP_NOT_MOUNTED;
 	snprintf(own, sizeof(own), "%.*s", (int)strcspn(s, "\n"), s);
-	for (line = mountinfo; *line; line = next_line(line)) {
-		const char *end = next_line(line), *dash = strstr(line, " - cgroup2 ");
+	for (line = mountinfo; *line; line = nuc_next_line(line)) {
+		const char *end = nuc_next_line(line), *dash = strstr(line, " - cgroup2 ");
 		const char *rest;
 
 		s = line;
@@ -131,16 +124,13 @@ enum nuc_cgroup_refused nuc_cgroup_locate(const char *mountinfo, const char *gro
 
 /* ---- which group of those above is ours ------------------------------------------------------ */
 
-static int read_at(int dir, const char *file, char *ret, size_t size)
+/* A file of one line, without its end. */
+static int read_line(int dir, const char *file, char *ret, size_t size)
 {
-	_cleanup_close_ int fd = openat(dir, file, O_RDONLY | O_CLOEXEC);
 	_cleanup_free_ char *text = NULL;
 	size_t len;
-	int r;
+	int r = nuc_read_at(dir, file, MAX_TEXT, &text, &len);
 
-	if (fd < 0)
-		return -errno;
-	r = nuc_read_fd(fd, MAX_TEXT, &text, &len);
 	if (r < 0)
 		return r;
 	if (len && text[len - 1] == '\n')
@@ -176,17 +166,16 @@ static bool is_marked(const char *path)
 
 static void note_occupants(int dir, struct nuc_cgroup_place *p)
 {
-	_cleanup_close_ int fd = openat(dir, "cgroup.procs", O_RDONLY | O_CLOEXEC);
 	_cleanup_free_ char *pids = NULL;
 	size_t len;
 
 	/* The hierarchy's true root is the one group that has no type, and no such rule. */
 	if (faccessat(dir, "cgroup.type", F_OK, 0) < 0)
 		return;
-	if (fd < 0 || nuc_read_fd(fd, MAX_TEXT, &pids, &len) < 0 || !len)
+	if (nuc_read_at(dir, "cgroup.procs", MAX_TEXT, &pids, &len) < 0 || !len)
 		return;
 	p->occupied = p->by_caller_only = true;
-	for (const char *line = pids; *line; line = next_line(line))
+	for (const char *line = pids; *line; line = nuc_next_line(line))
 		if (strtol(line, NULL, 10) != getpid())
 			p->by_caller_only = false;
 }
@@ -205,7 +194,7 @@ static bool is_bounded(int dir)
 
 	for (size_t i = 0; i < NUC_ARRAY_SIZE(files); i++) {
 		size_t len = strlen(files[i].none);
-		int r = read_at(dir, files[i].file, text, sizeof(text));
+		int r = read_line(dir, files[i].file, text, sizeof(text));
 
 		/* Absent without its controller. */
 		if (r == -E2BIG || (r == 0 && (len ? strncmp(text, files[i].none, len) : *text)))
@@ -265,13 +254,13 @@ int nuc_cgroup_find(uid_t uid, struct nuc_cgroup_place *ret)
 	if (p->refused == NUC_CGROUP_OK) {
 		dir = open(p->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		if (dir < 0 ||
-		    read_at(dir, "cgroup.controllers", p->controllers, sizeof(p->controllers)) < 0 ||
-		    read_at(dir, "cgroup.subtree_control", p->enabled, sizeof(p->enabled)) < 0) {
+		    read_line(dir, "cgroup.controllers", p->controllers, sizeof(p->controllers)) < 0 ||
+		    read_line(dir, "cgroup.subtree_control", p->enabled, sizeof(p->enabled)) < 0) {
 			p->refused = NUC_CGROUP_NOT_DELEGATED;
 			p->path[0] = '\0';
 		} else {
 			/* Absent without that controller. */
-			(void)read_at(dir, "cpuset.cpus.effective", p->cpus, sizeof(p->cpus));
+			(void)read_line(dir, "cpuset.cpus.effective", p->cpus, sizeof(p->cpus));
 			note_occupants(dir, p);
 		}
 	}

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Figures of a group, as a table: names of ours, files and keys of the kernel's (cgroup-v2.rst). */
-#include <fcntl.h>
-
 #include "cgroup.h"
 
 static const struct nuc_cgroup_figure figures[] = {
@@ -103,16 +101,18 @@ int nuc_cgroup_parse(const char *text, const char *key, uint64_t *ret)
 static int read_figure(const struct nuc_cgroup *group, const char *file, const char *key,
 		       uint64_t *ret)
 {
-	_cleanup_close_ int fd = openat(group->dir, file, O_RDONLY | O_CLOEXEC);
 	_cleanup_free_ char *text = NULL;
 	size_t len;
+	int r = nuc_read_at(group->dir, file, 65536, &text, &len);
 
-	/* Without its controller, or before its kernel version, the file is not there. */
-	if (fd < 0)
-		return errno == ENOENT ? -ENODATA : -errno;
-	/* Pressure files are there and refuse (EOPNOTSUPP) where the kernel was booted with psi=0. */
-	if (nuc_read_fd(fd, 65536, &text, &len) < 0)
+	/*
+	 * Without its controller, or before its kernel version, the file is not there. Pressure files are,
+	 * and refuse where the kernel was booted with psi=0.
+	 */
+	if (r == -ENOENT || r == -EOPNOTSUPP)
 		return -ENODATA;
+	if (r < 0)
+		return r;
 	return nuc_cgroup_parse(text, key, ret);
 }
 

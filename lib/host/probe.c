@@ -20,7 +20,6 @@
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 
 #include "facts_internal.h"
 #include "raw.h"
@@ -317,23 +316,15 @@ static int try_together(void *arg)
 
 /* ---- the caller ----------------------------------------------------------------------------- */
 
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 /* Whether the child ended by itself, in time. In any case it has ended, and is reaped. */
 static bool await(int pidfd)
 {
 	struct pollfd p = { .fd = pidfd, .events = POLLIN };
-	int64_t left, end = now_ms() + TIMEOUT_MS;
+	int64_t left, end = nuc_now_ms() + TIMEOUT_MS;
 	siginfo_t si;
 	int n = 0;
 
-	while (n <= 0 && (left = end - now_ms()) > 0) {
+	while (n <= 0 && (left = end - nuc_now_ms()) > 0) {
 		n = poll(&p, 1, (int)left);
 		if (n < 0 && errno != EINTR)
 			break;

@@ -28,13 +28,6 @@ static void copy_line(char *ret, size_t size, const char *text)
 	ret[n] = '\0';
 }
 
-static const char *next_line(const char *line)
-{
-	const char *end = strchr(line, '\n');
-
-	return end ? end + 1 : line + strlen(line);
-}
-
 /* ---- pure ----------------------------------------------------------------------------------- */
 
 bool nuc_subid_has(const char *lines, const char *name, uid_t uid)
@@ -42,7 +35,7 @@ bool nuc_subid_has(const char *lines, const char *name, uid_t uid)
 	char number[16];
 
 	snprintf(number, sizeof(number), "%u", uid);
-	for (const char *l = lines; *l; l = next_line(l)) {
+	for (const char *l = lines; *l; l = nuc_next_line(l)) {
 		size_t n = strcspn(l, ":\n");
 
 		if (l[n] != ':')
@@ -56,12 +49,12 @@ bool nuc_subid_has(const char *lines, const char *name, uid_t uid)
 
 bool nuc_passwd_name(const char *lines, uid_t uid, char *ret, size_t size)
 {
-	for (const char *l = lines; *l; l = next_line(l)) {
+	for (const char *l = lines; *l; l = nuc_next_line(l)) {
 		size_t n = strcspn(l, ":\n");
 		const char *id = l[n] == ':' ? strchr(l + n + 1, ':') : NULL;
 		char *end;
 
-		if (n == 0 || n >= size || !id || id >= next_line(l))
+		if (n == 0 || n >= size || !id || id >= nuc_next_line(l))
 			continue;
 		if (!isdigit((unsigned char)id[1]) || strtoul(id + 1, &end, 10) != uid ||
 		    *end != ':')
@@ -77,9 +70,9 @@ enum nuc_cgroup_layout nuc_mountinfo_read(const char *lines, bool *ret_has_root)
 {
 	bool v1 = false, v2 = false, root = false;
 
-	for (const char *l = lines; *l; l = next_line(l)) {
+	for (const char *l = lines; *l; l = nuc_next_line(l)) {
 		char point[256], type[32];
-		const char *end = next_line(l), *dash = strstr(l, " - ");
+		const char *end = nuc_next_line(l), *dash = strstr(l, " - ");
 
 		if (!dash || dash >= end || sscanf(l, "%*s %*s %*s %*s %255s", point) != 1 ||
 		    sscanf(dash + 3, "%31s", type) != 1)

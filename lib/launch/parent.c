@@ -9,7 +9,6 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 
 #include "failure.h"
 #include "launch.h"
@@ -37,14 +36,6 @@ struct launch {
 	struct nuc_carry carry;
 	struct nuc_cgroup group;
 };
-
-static uint64_t now_us(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-}
 
 void nuc_kill(int pidfd)
 {
@@ -533,7 +524,7 @@ int nuc_launch(struct nuc_prepared *p, const int stdio[3], const char *const *ar
 		.group = NUC_CGROUP_NONE_YET,
 	};
 	const struct nuc_where where = { .stage = "launch", .layer = "descriptors" };
-	uint64_t started = now_us();
+	int64_t started = nuc_now_us();
 	nucleus_error *err = NULL;
 	int r = check_passed(p, ret_err);
 
@@ -575,7 +566,7 @@ int nuc_launch(struct nuc_prepared *p, const int stdio[3], const char *const *ar
 		.pidfd = NUC_TAKE_FD(l.pidfd),
 		.report_fd = NUC_TAKE_FD(l.report_read),
 		.pid = l.pid,
-		.launch_us = now_us() - started,
+		.launch_us = (uint64_t)(nuc_now_us() - started),
 		.carry = l.carry,
 		.groups = p->groups ? nuc_cgroup_parent_ref(p->groups) : NULL,
 		.group = l.group,

@@ -168,7 +168,8 @@ static int check_cpus(struct nuc_builder *b, const struct nuc_cgroup_place *plac
 
 	if (nuc_parse_cpuset(nuc_policy_str(b->policy, NUC_OPT_CPUSET), &wanted) < 0 ||
 	    nuc_parse_cpuset(place->cpus, &there) < 0)
-		return -EINVAL;
+		return nuc_b_fail(b, -EINVAL, "cgroup", nuc_policy_origin(b->policy, NUC_OPT_CPUSET), NULL,
+				  "it cannot be read which processors there are: '%s'", place->cpus);
 	for (size_t i = 0; i < NUC_ARRAY_SIZE(wanted.bits); i++)
 		if (wanted.bits[i] & ~there.bits[i])
 			return nuc_b_fail(b, -ENXIO, "cgroup",

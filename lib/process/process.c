@@ -5,7 +5,6 @@
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 
 #include "process.h"
 
@@ -40,22 +39,14 @@ int nucleus_process_pidfd(const nucleus_process *p)
 	return p->running.pidfd;
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 /* Waits for the end. 0, -ETIMEDOUT, or the errno of poll. */
 static int await_end(int pidfd, int timeout_ms)
 {
-	int64_t until = now_ms() + timeout_ms;
+	int64_t until = nuc_now_ms() + timeout_ms;
 
 	for (;;) {
 		struct pollfd fd = { .fd = pidfd, .events = POLLIN };
-		int64_t left = timeout_ms < 0 ? -1 : until - now_ms();
+		int64_t left = timeout_ms < 0 ? -1 : until - nuc_now_ms();
 		int n = poll(&fd, 1, left < 0 && timeout_ms >= 0 ? 0 : (int)left);
 
 		if (n > 0)
