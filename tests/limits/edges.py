@@ -46,12 +46,17 @@ def groups():
     return sorted(found)
 
 
+def built(nucleus, name):
+    """A program of this folder, beside the nucleus that is tested."""
+    build = os.path.dirname(os.path.dirname(os.path.realpath(nucleus)))
+    return os.path.join(build, "tests", "limits", name)
+
+
 class Limits(Case):
     def setUp(self):
         super().setUp()
         self.make_dir("bin")
-        shutil.copy(os.path.join(os.path.dirname(os.path.dirname(os.path.realpath(
-            self.nucleus_path))), "tests", "limits", "hog"), self.dir / "bin")
+        shutil.copy(built(self.nucleus_path, "hog"), self.dir / "bin")
         self.before = groups()
 
     def nothing_is_left(self):

@@ -9,6 +9,7 @@
 #include <dirent.h>
 #include <ftw.h>
 #include <malloc.h>
+#include <net/if.h>
 
 #include "../embed/embed.h"
 
@@ -280,22 +281,23 @@ END_TEST
 static int loop_count = 96;
 static const char *const *loop_options = with_limits;
 
-static void *run_many(void *unused)
+static void *run_many(void *each)
 {
 	nucleus_sandbox *s = make_sandbox(loop_options);
 
-	for (int i = 0; i < loop_count / THREADS; i++)
+	for (int i = 0; i < *(const int *)each; i++)
 		expect(spawn(s, ARGV("true")), NUCLEUS_OUTCOME_EXITED, 0);
 	nucleus_sandbox_free(s);
-	return unused;
+	return NULL;
 }
 
-static void run_threads(void)
+static void run_threads(int n)
 {
 	pthread_t threads[THREADS];
+	int each = n / THREADS;
 
 	for (int i = 0; i < THREADS; i++)
-		ck_assert_int_eq(pthread_create(&threads[i], NULL, run_many, NULL), 0);
+		ck_assert_int_eq(pthread_create(&threads[i], NULL, run_many, &each), 0);
 	for (int i = 0; i < THREADS; i++)
 		ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
 }
@@ -314,22 +316,36 @@ static long resident_kib(void)
 	return kib;
 }
 
+/* Of this host's network namespace. */
+static int interfaces(void)
+{
+	struct if_nameindex *all = if_nameindex();
+	int n = 0;
+
+	ck_assert_ptr_nonnull(all);
+	while (all[n].if_index)
+		n++;
+	if_freenameindex(all);
+	return n;
+}
+
 /* Mounts, groups, interfaces, processes, descriptors: as before; and the caller's memory flat. */
 START_TEST(many_leave_nothing)
 {
-	int before;
+	int before, before_interfaces = interfaces();
 	long memory;
 	char *self;
 
-	/* The first round grows what is kept: stacks of threads, the allocator's arenas. */
-	run_threads();
+	/* The first ones grow what is kept: stacks of threads, the allocator's arenas. */
+	run_threads(96);
 	malloc_trim(0);
 	before = groups();
 	self = describe_self();
 	memory = resident_kib();
-	run_threads();
+	run_threads(loop_count);
 	malloc_trim(0);
 	ck_assert_int_eq(groups(), before);
+	ck_assert_int_eq(interfaces(), before_interfaces);
 	ck_assert_int_le(resident_kib(), memory + 256);
 	expect_self(self);
 }
@@ -346,7 +362,7 @@ int main(int argc, char **argv)
 		fputs("no cgroup version 2 hierarchy is mounted: run this in the test machine\n", stderr);
 		return 1;
 	}
-	tcase_set_timeout(t, 300);
+	tcase_set_timeout(t, 1200);
 	suite_add_tcase(s, t);
 	tcase_add_test(t, many_leave_nothing);
 	if (only_loop) {

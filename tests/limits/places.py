@@ -9,6 +9,7 @@ user as a service manager does. One line per case, and at the end "N passed, N f
 """
 
 import os
+import shutil
 import subprocess
 import sys
 
@@ -293,6 +294,24 @@ class Places(Case):
         # Delegated, it has them around it.
         self.delegate(unit, mark=True)
         self.assert_ran(self.run_in(unit, *self.LIMITED), self.LIMIT)
+
+    def test_swap(self):
+        """None unless it is granted: of 48 MiB 32 stay in memory, and the rest has 32 of swap, or not."""
+        self.make_dir("bin")
+        shutil.copy(edges.built(self.nucleus_path, "hog"), self.dir / "bin")
+        swap = self.dir / "swap"
+        with open(swap, "wb") as f:
+            os.posix_fallocate(f.fileno(), 0, 128 << 20)
+        swap.chmod(0o600)
+        subprocess.run(["mkswap", str(swap)], check=True, capture_output=True)
+        subprocess.run(["swapon", str(swap)], check=True)
+        self.addCleanup(subprocess.run, ["swapoff", str(swap)], check=True)
+        flags = ("--memory", "32M", "--volume", f"{self.dir}/bin:/hog:ro", "--stats", "json")
+        for granted, size, status in (((), 48, 137), (("--swap", "32M"), 48, 0),
+                                      (("--swap", "32M"), 80, 137)):
+            with self.subTest(granted=granted, size=size):
+                r = self.nucleus(*flags, *granted, "--", "/hog/hog", "memory", size)
+                self.assertEqual((r.returncode, r.stdout), (status, "" if status else "lived\n"))
 
     def test_swap_is_off_where_proc_does_not_tell_of_it(self):
         def hide_all_but_processes():

@@ -28,6 +28,13 @@ def linux():
                  for word in os.uname().release.split("-")[0].split(".")[:2])
 
 
+def version_2_controllers():
+    """Those at the top of the version 2 hierarchy: on a hybrid host version 1 has the others."""
+    with open("/proc/self/mounts", encoding="utf-8") as f:
+        tops = [line.split()[1] for line in f if line.split()[2] == "cgroup2"]
+    return pathlib.Path(tops[0], "cgroup.controllers").read_text().split() if tops else []
+
+
 class Kernel(Case):
     def explain(self, *args):
         r = subprocess.run([self.nucleus_path, "explain", "--mode", self.mode, *args], text=True,
@@ -53,6 +60,23 @@ class Kernel(Case):
         for since, word in ((3, "truncate"), (5, "ioctl-dev")):
             self.assertEqual(word in rules[0], abi >= since, rules[0])
         self.assertEqual("scoped -" in rules[0], abi < 6, rules[0])
+
+    def test_a_limit_is_enforced_or_missed_aloud(self):
+        """By control group where it can be had; if not, refused, or in mode agent an rlimit and a word."""
+        r = self.nucleus("--memory", "64M", "--", "sh", "-c",
+                         "cat /sys/fs/cgroup/memory.max || ulimit -d")
+        if r.returncode == 0 and r.stdout == f"{64 << 20}\n":
+            self.assertEqual(r.stderr, "")
+            self.assertIn("memory", version_2_controllers(), "no group could enforce that")
+        elif self.mode == "strict-agent":
+            self.assertEqual((r.returncode, r.stdout), (125, ""), r.stderr)
+            self.assertIn("mode strict-agent requires limit by control group: limits.memory", r.stderr)
+        else:
+            self.assertEqual((r.returncode, r.stdout), (0, "65536\n"))
+            self.assertIn("warning: limit by control group is not enforced: limits.memory", r.stderr)
+            self.assertIn("limits.memory", self.explain("--memory", "64M"))
+        if os.geteuid() == 0 and "memory" in version_2_controllers():
+            self.assertEqual(r.stdout, f"{64 << 20}\n", "root has what the kernel has")
 
     def test_a_workspace_on_a_tmpfs(self):
         """Root's needs an idmapped mount: before Linux 6.3 a refusal, or a warning in mode agent."""

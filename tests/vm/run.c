@@ -115,6 +115,47 @@ static char *dollars_doubled(const char *word)
 	return result;
 }
 
+/* Where a unit's end is noted: systemd-run has no number of its own for a signal. */
+static const char *end_file(const struct job *job)
+{
+	return job->uid ? text("/run/user/%u/vm-end", job->uid) : "/run/vm-end";
+}
+
+/* As a shell would say it: 128 and the signal. Where nothing was noted, what systemd-run said. */
+static int unit_status(const struct job *job, int status)
+{
+	char code[16], what[16];
+	FILE *f = fopen(end_file(job), "re");
+
+	if (!f)
+		return status;
+	if (fscanf(f, "%15s %15s", code, what) == 2) {
+		status = atoi(what);
+		for (int sig = 1; strcmp(code, "exited") && sig < 32; sig++)
+			if (sigabbrev_np(sig) && !strcmp(sigabbrev_np(sig), what))
+				status = 128 + sig;
+	}
+	fclose(f);
+	return status;
+}
+
+/* Whether execvp() would find the word; systemd-run exits with 1 where it does not. */
+static bool is_there(const char *word)
+{
+	const char *path = GUEST_PATH;
+
+	if (strchr(word, '/'))
+		return access(word, F_OK) == 0;
+	for (; *path; path += strspn(path, ":")) {
+		size_t n = strcspn(path, ":");
+
+		if (access(text("%.*s/%s", (int)n, path, word), F_OK) == 0)
+			return true;
+		path += n;
+	}
+	return false;
+}
+
 /* A unit of the system's or of the user's manager, whose group is delegated to the command. */
 static char **systemd_words(const struct job *job)
 {
@@ -137,6 +178,8 @@ static char **systemd_words(const struct job *job)
 	words[n++] = "--collect";
 	words[n++] = "--quiet";
 	words[n++] = "--property=Delegate=yes";
+	words[n++] = text("--property=ExecStopPost=/bin/sh -c 'echo $$EXIT_CODE $$EXIT_STATUS >%s'",
+			  end_file(job));
 	words[n++] = text("--working-directory=%s", job->directory);
 	for (size_t i = 0; i < sizeof(handed) / sizeof(handed[0]); i++)
 		words[n++] = text("--setenv=%s", handed[i]);
@@ -191,6 +234,10 @@ __attribute__((noreturn)) static void become_command(const struct job *job, int 
 		fail("become the user");
 	if (chdir(job->directory) < 0)
 		fail(job->directory);
+	if (systemd && !is_there(job->argv[0])) {
+		errno = ENOENT;
+		fail(job->argv[0]);
+	}
 	execvp(words[0], words);
 	fail(words[0]);
 }
@@ -256,5 +303,5 @@ int job_run(const struct job *job, int port, bool systemd)
 	/* What the command left behind may hold the pipe, and is not waited for. */
 	while (hand_on(output[0], port))
 		;
-	return status;
+	return systemd ? unit_status(job, status) : status;
 }
