@@ -11,21 +11,9 @@ cd "$(dirname "$0")/../.." || exit 2
 repo=$PWD
 scratch=$(mktemp -d) || exit 2
 trap 'rm -rf "$scratch"' EXIT
-passed=0 failed=0
+. tests/abi/check.sh
 # The repository may belong to another user than the one who tests it.
 git() { command git -c safe.directory='*' -C "$repo" "$@"; }
-
-check() {
-	what=$1
-	shift
-	if "$@" >"$scratch/out" 2>&1; then
-		passed=$((passed + 1))
-	else
-		failed=$((failed + 1))
-		echo "FAILED: $what"
-		sed 's/^/    /' "$scratch/out" | head -n 60
-	fi
-}
 
 # tree REVISION DIR: its files, as they were committed
 tree() { mkdir "$2" && git archive --format=tar "$1" | tar -x -C "$2"; }

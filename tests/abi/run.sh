@@ -8,19 +8,7 @@ build=$(cd "${1:?usage: sh tests/abi/run.sh BUILD_DIR}" && pwd) || exit 2
 cd "$(dirname "$0")/../.." || exit 2
 scratch=$(mktemp -d) || exit 2
 trap 'rm -rf "$scratch"' EXIT
-passed=0 failed=0
-
-check() {
-	what=$1
-	shift
-	if "$@" >"$scratch/out" 2>&1; then
-		passed=$((passed + 1))
-	else
-		failed=$((failed + 1))
-		echo "FAILED: $what"
-		sed 's/^/    /' "$scratch/out" | head -n 20
-	fi
-}
+. tests/abi/check.sh
 
 # ---- names ------------------------------------------------------------------------------------------
 

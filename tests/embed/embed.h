@@ -2,7 +2,6 @@
 /* What the embedder's tests share: they see the public header only, as an embedder does. */
 #pragma once
 
-#include <check.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -17,6 +16,8 @@
 #include <unistd.h>
 
 #include <nucleus/nucleus.h>
+
+#include "../run_suite.h"
 
 #define ARGV(...) ((const char *const[]){ __VA_ARGS__, NULL })
 #define TRUE ARGV("/bin/true")
@@ -42,5 +43,3 @@ void on_signal(int sig);
 char *describe_self(void);
 /* Holds that nothing changed since `before`, which it frees; names the first line that did. */
 void expect_self(char *before);
-/* Runs the suite, forking for each test; what main() returns. */
-int run_suite(Suite *s);

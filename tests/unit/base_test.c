@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include <check.h>
 
 #include "base.h"
+#include "../run_suite.h"
 
 static const char *const words[] = { "--workspace", "--workspace-mode", "--context", NULL };
 
@@ -99,8 +99,6 @@ int main(void)
 {
 	Suite *s = suite_create("base");
 	TCase *t = tcase_create("base");
-	SRunner *r;
-	int failed;
 
 	tcase_add_test(t, nearest_finds_a_typing_error_and_no_more);
 	tcase_add_test(t, utf8_follows_rfc_3629);
@@ -110,9 +108,5 @@ int main(void)
 	tcase_add_test(t, buffer_grows_past_its_first_size);
 	tcase_add_test(t, empty_buffer_gives_an_empty_string);
 	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? 1 : 0;
+	return run_suite(s);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The pure parts of lib/cgroup: where a caller is, and what the kernel's files say. */
-#include <check.h>
 
 #include "cgroup.h"
+#include "../run_suite.h"
 
 #define V2 "30 23 0:26 / /sys/fs/cgroup rw,nosuid shared:9 - cgroup2 cgroup2 rw,nsdelegate\n"
 #define V1 "31 23 0:27 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n"
@@ -139,8 +139,6 @@ int main(void)
 {
 	Suite *s = suite_create("cgroup");
 	TCase *t = tcase_create("pure");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_add_loop_test(t, the_callers_group_is_found, 0, NUC_ARRAY_SIZE(places));
 	tcase_add_test(t, every_refusal_has_a_reason_and_a_mend);
@@ -149,8 +147,5 @@ int main(void)
 	tcase_add_test(t, figures_have_names_of_their_own);
 	tcase_add_test(t, no_group_is_no_error_to_end);
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed > 0;
+	return run_suite(s);
 }

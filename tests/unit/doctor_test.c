@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#include <check.h>
 #include <dirent.h>
 #include <fcntl.h>
 #include <jansson.h>
@@ -16,6 +15,7 @@
 #include <sys/wait.h>
 
 #include "host.h"
+#include "../run_suite.h"
 
 #define A_USER 12345
 
@@ -550,8 +550,6 @@ int main(void)
 {
 	Suite *s = suite_create("doctor");
 	TCase *t = tcase_create("doctor");
-	SRunner *r;
-	int failed;
 
 	/* One of them waits for five seconds to be over. */
 	tcase_set_timeout(t, 60);
@@ -575,9 +573,5 @@ int main(void)
 	tcase_add_test(t, doctor_says_when_it_is_in_a_chroot);
 	tcase_add_test(t, doctor_leaves_the_caller_as_it_was);
 	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? 1 : 0;
+	return run_suite(s);
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* What the library finds out about this host, and what the host itself says. */
-#include <check.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
 
 #include "facts_internal.h"
+#include "../run_suite.h"
 
 START_TEST(facts_agree_with_the_kernel)
 {
@@ -34,14 +34,8 @@ int main(void)
 {
 	Suite *s = suite_create("facts");
 	TCase *t = tcase_create("facts");
-	SRunner *r;
-	int failed;
 
 	tcase_add_test(t, facts_agree_with_the_kernel);
 	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? 1 : 0;
+	return run_suite(s);
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* What a failed launch says to a person: code, layer, origin, words, and what to do. */
-#include <check.h>
 
 #include "compile.h"
 #include "failure.h"
 #include "fake_world.h"
+#include "../run_suite.h"
 
 /* A plan of strict-agent with a volume that somebody wrote in a file. */
 static struct nuc_plan *make_plan(void)
@@ -142,17 +142,11 @@ int main(void)
 {
 	Suite *s = suite_create("failure");
 	TCase *t = tcase_create("failure");
-	SRunner *r;
-	int failed;
 
 	tcase_add_loop_test(t, a_failed_step_says_what_and_why, 0, NUC_ARRAY_SIZE(steps));
 	tcase_add_test(t, a_step_that_an_option_made_names_its_place);
 	tcase_add_test(t, a_killed_launch_names_the_step_it_had_come_to);
 	tcase_add_test(t, a_refused_clone_has_a_mend);
 	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? 1 : 0;
+	return run_suite(s);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include <check.h>
 
 #include "facts_internal.h"
+#include "../run_suite.h"
 
 START_TEST(kernel_versions_are_read)
 {
@@ -147,8 +147,6 @@ int main(void)
 {
 	Suite *s = suite_create("host");
 	TCase *t = tcase_create("host");
-	SRunner *r;
-	int failed;
 
 	tcase_add_test(t, kernel_versions_are_read);
 	tcase_add_test(t, what_refuses_user_namespaces_is_judged);
@@ -158,9 +156,5 @@ int main(void)
 	tcase_add_test(t, user_names_are_found_by_number);
 	tcase_add_test(t, mountinfo_tells_the_cgroup_layout);
 	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? 1 : 0;
+	return run_suite(s);
 }

@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 
 #include "doc_show.h"
+#include "../run_suite.h"
 
 START_TEST(values)
 {
@@ -328,8 +329,6 @@ int main(void)
 {
 	Suite *s = suite_create("json");
 	TCase *t = tcase_create("json"), *files = tcase_create("files");
-	SRunner *r;
-	int failed;
 
 	tcase_set_timeout(t, 100);
 	tcase_add_test(t, values);
@@ -347,9 +346,5 @@ int main(void)
 	tcase_add_test(files, a_descriptor_may_be_a_pipe);
 	tcase_add_test(files, a_pipe_that_does_not_end_is_refused);
 	suite_add_tcase(s, files);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? 1 : 0;
+	return run_suite(s);
 }

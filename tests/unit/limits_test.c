@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Limits by control group: their values, and what compile makes of them on hosts that have less. */
-#include <check.h>
 
 #include "fake_world.h"
 #include "policy_internal.h"
+#include "../run_suite.h"
 
 /* ---- values ---------------------------------------------------------------------------------- */
 
@@ -379,8 +379,6 @@ int main(void)
 {
 	Suite *s = suite_create("limits");
 	TCase *t = tcase_create("limits");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	usual_place = fake_place;
 	tcase_add_checked_fixture(t, restore_place, NULL);
@@ -396,8 +394,5 @@ int main(void)
 	tcase_add_test(t, verify_wants_each_limit_once_and_a_limit);
 	tcase_add_test(t, verify_knows_the_files_of_a_group);
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed > 0;
+	return run_suite(s);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include <check.h>
 
 #include "policy.h"
+#include "../run_suite.h"
 
 START_TEST(every_mechanism_has_a_name_of_its_own)
 {
@@ -72,17 +72,11 @@ int main(void)
 {
 	Suite *s = suite_create("modes");
 	TCase *t = tcase_create("modes");
-	SRunner *r;
-	int failed;
 
 	tcase_add_loop_test(t, every_mechanism_has_a_name_of_its_own, 0, NUC_MECH__COUNT);
 	tcase_add_loop_test(t, a_stricter_mode_never_needs_less, 0, NUC_MECH__COUNT);
 	tcase_add_loop_test(t, what_makes_a_sandbox_is_required_in_every_mode, 0, NUC_MODE__COUNT);
 	tcase_add_test(t, the_table_says_what_the_modes_promise);
 	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? 1 : 0;
+	return run_suite(s);
 }

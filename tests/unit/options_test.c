@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include <check.h>
 
 #include "policy_internal.h"
+#include "../run_suite.h"
 
 START_TEST(every_row_is_complete)
 {
@@ -329,8 +329,6 @@ int main(void)
 {
 	Suite *s = suite_create("options");
 	TCase *t = tcase_create("options");
-	SRunner *r;
-	int failed;
 
 	tcase_add_loop_test(t, every_row_is_complete, 0, NUC_OPT__COUNT);
 	tcase_add_loop_test(t, no_key_or_flag_is_used_twice, 0, NUC_OPT__COUNT);
@@ -346,9 +344,5 @@ int main(void)
 	tcase_add_loop_test(t, tmpfs_has_a_bound_in_any_case, 0, NUC_ARRAY_SIZE(tmpfs));
 	tcase_add_loop_test(t, users_have_a_name_and_a_number, 0, NUC_ARRAY_SIZE(users));
 	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? 1 : 0;
+	return run_suite(s);
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* compile and verify, on a host that is made up: golden plans, their mutations, and refusals. */
-#include <check.h>
 #include <fcntl.h>
 #include <sys/resource.h>
 
 #include "compile.h"
 #include "fake_world.h"
+#include "../run_suite.h"
 
 #ifndef GOLDEN_DIR
 #error "GOLDEN_DIR is the directory of the golden plans"
@@ -372,8 +372,6 @@ int main(void)
 {
 	Suite *s = suite_create("plan");
 	TCase *t = tcase_create("plan");
-	SRunner *r;
-	int failed;
 
 	tcase_set_timeout(t, 120);
 	tcase_add_loop_test(t, golden_plans_are_as_reviewed, 0, 2 * NUC_ARRAY_SIZE(goldens));
@@ -387,9 +385,5 @@ int main(void)
 	tcase_add_loop_test(t, agent_mode_records_what_strict_agent_refuses, 0, 3);
 	tcase_add_test(t, secrets_of_the_host_are_not_shown);
 	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? 1 : 0;
+	return run_suite(s);
 }

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include "policy_fixture.h"
+#include "../run_suite.h"
 
 static const struct {
 	const char *toml, *origin, *message, *hint;
@@ -272,8 +273,6 @@ int main(void)
 {
 	Suite *s = suite_create("policy_load");
 	TCase *t = tcase_create("policy_load");
-	SRunner *r;
-	int failed;
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_loop_test(t, a_bad_document_is_named_to_the_column_and_changes_nothing, 0,
@@ -285,9 +284,5 @@ int main(void)
 	tcase_add_test(t, a_document_may_come_by_a_pipe);
 	tcase_add_test(t, a_file_that_cannot_be_read_is_an_error);
 	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? 1 : 0;
+	return run_suite(s);
 }

@@ -2,6 +2,7 @@
 #include <jansson.h>
 
 #include "policy_fixture.h"
+#include "../run_suite.h"
 
 /* ---- defaults and getters ------------------------------------------------------------------ */
 
@@ -404,8 +405,6 @@ int main(void)
 {
 	Suite *s = suite_create("policy");
 	TCase *t = tcase_create("policy");
-	SRunner *r;
-	int failed;
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, an_empty_policy_has_the_defaults);
@@ -427,9 +426,5 @@ int main(void)
 	tcase_add_test(t, an_unknown_format_is_refused);
 	tcase_add_test(t, the_schema_has_every_option);
 	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? 1 : 0;
+	return run_suite(s);
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* The filter in the kernel: a child installs it, makes one call, and says what came of it. */
-#include <check.h>
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <linux/netlink.h>
@@ -18,6 +17,7 @@
 #include <time.h>
 
 #include "allowlist.h"
+#include "../run_suite.h"
 
 #define DIRTY 0xdeadbeef00000000UL
 #define OK 0
@@ -274,8 +274,6 @@ int main(void)
 {
 	Suite *s = suite_create("seccomp live");
 	TCase *t = tcase_create("seccomp live");
-	SRunner *r;
-	int failed;
 
 	tcase_add_loop_test(t, calls_are_answered, 0, (int)NUC_ARRAY_SIZE(answered));
 	tcase_add_loop_test(t, calls_kill, 0, (int)NUC_ARRAY_SIZE(deadly));
@@ -286,9 +284,5 @@ int main(void)
 	tcase_add_test(t, parameters_open_sockets);
 	tcase_set_timeout(t, 60);
 	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? 1 : 0;
+	return run_suite(s);
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The filter, by a small interpreter of BPF; seccomp_live_test.c asks the kernel. */
 #include <asm/prctl.h>
-#include <check.h>
 #include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/futex.h>
@@ -22,6 +21,7 @@
 #include <sys/syscall.h>
 
 #include "seccomp_internal.h"
+#include "../run_suite.h"
 
 #define DIRTY 0xdeadbeef00000000ULL
 #define ALLOW SECCOMP_RET_ALLOW
@@ -491,8 +491,6 @@ int main(void)
 	Suite *s = suite_create("seccomp");
 	TCase *t = tcase_create("seccomp");
 	const int n = (int)NUC_ARRAY_SIZE(combinations);
-	SRunner *r;
-	int failed;
 
 	tcase_add_loop_test(t, every_number_has_the_action_that_the_list_says, 0, n);
 	tcase_add_loop_test(t, other_architectures_are_killed, 0, n);
@@ -504,9 +502,5 @@ int main(void)
 	tcase_add_loop_test(t, programs_are_small_and_the_same_every_time, 0, n);
 	tcase_set_timeout(t, 60);
 	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? 1 : 0;
+	return run_suite(s);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-#include <check.h>
 #include <locale.h>
 
 #include "doc_show.h"
+#include "../run_suite.h"
 
 START_TEST(strings)
 {
@@ -228,8 +228,6 @@ int main(void)
 {
 	Suite *s = suite_create("toml_scalar");
 	TCase *t = tcase_create("toml_scalar");
-	SRunner *r;
-	int failed;
 
 	tcase_set_timeout(t, 100);
 	tcase_add_test(t, strings);
@@ -241,9 +239,5 @@ int main(void)
 	tcase_add_test(t, bad_dates);
 	tcase_add_test(t, locale_of_the_program_does_not_matter);
 	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? 1 : 0;
+	return run_suite(s);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include <check.h>
 
 #include "doc_show.h"
+#include "../run_suite.h"
 
 START_TEST(keys)
 {
@@ -356,8 +356,6 @@ int main(void)
 {
 	Suite *s = suite_create("toml");
 	TCase *t = tcase_create("toml");
-	SRunner *r;
-	int failed;
 
 	tcase_set_timeout(t, 100);
 	tcase_add_test(t, keys);
@@ -373,9 +371,5 @@ int main(void)
 	tcase_add_test(t, size_is_limited);
 	tcase_add_test(t, hostile_size_takes_linear_time);
 	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? 1 : 0;
+	return run_suite(s);
 }
