@@ -19,6 +19,7 @@ static char **kept_words;
 static struct {
 	int fd;
 	off_t offset;
+	bool copied; /* it was a pipe, and is a memory file now */
 } kept_fds[2]; /* --config-fd, --env-fd */
 static size_t n_kept_fds;
 
@@ -50,6 +51,7 @@ int cli_keep_fd(int fd)
 	if (kept_fds[n_kept_fds - 1].offset >= 0)
 		return 0;
 	kept_fds[n_kept_fds - 1].offset = 0;
+	kept_fds[n_kept_fds - 1].copied = true;
 	copy = memfd_create("nucleus-input", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (copy < 0)
 		return -errno;
@@ -91,6 +93,20 @@ static bool has_user_manager(void)
 	       connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0;
 }
 
+/* A pipe would be empty now: what was in it is not for the program, which may have it as its 0. */
+static void drop_copies(void)
+{
+	for (size_t i = 0; i < n_kept_fds; i++) {
+		_cleanup_close_ int nothing = -1;
+
+		if (!kept_fds[i].copied)
+			continue;
+		nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
+		if (nothing < 0 || dup2(nothing, kept_fds[i].fd) < 0)
+			close(kept_fds[i].fd);
+	}
+}
+
 /* Comes back only if it failed. */
 static void start_in_scope(void)
 {
@@ -128,8 +144,10 @@ void cli_settle(const nucleus_policy *policy)
 	if (r != -EOPNOTSUPP || getenv(IN_SCOPE) || access(SYSTEMD_RUN, X_OK) < 0 ||
 	    !has_user_manager()) {
 		unsetenv(IN_SCOPE);
+		drop_copies();
 		/* What could not be done the plan will say, as the mode wants it: a warning or an error. */
 		return;
 	}
 	start_in_scope();
+	drop_copies();
 }
