@@ -9,6 +9,7 @@
 #include "host.h"
 #include "plan.h"
 #include "policy.h"
+#include "policy_file.h"
 
 /* What a path is on this host. */
 struct nuc_look {
@@ -37,6 +38,9 @@ struct nuc_world {
 	int (*list)(struct nuc_world *w, const char *path, char ***ret);
 	/* Where there may be groups; asked only if a policy wants one. */
 	int (*cgroup)(struct nuc_world *w, struct nuc_cgroup_place *ret);
+	/* As nuc_policy_file_read(). */
+	int (*read_policy_file)(struct nuc_world *w, const struct nuc_policy_file_wanted *wanted,
+				struct nuc_policy_file *ret, nucleus_error **ret_err);
 	int idmap_trial_fd;	    /* a user namespace to try idmaps with; -1: not made yet */
 };
 

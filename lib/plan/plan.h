@@ -70,6 +70,17 @@ struct nuc_span {
 	uint32_t at, len;
 };
 
+/*
+ * What of the program's doings init is told by the kernel (seccomp_unotify(2)). It answers as the
+ * filter of the plan says, and tells the caller.
+ */
+enum nuc_observe {
+	NUC_OBSERVE_REFUSALS = 1, /* calls that the filter refuses; what it allows costs nothing */
+	NUC_OBSERVE_FILES = 2,	  /* also allowed calls that other layers may refuse */
+	NUC_OBSERVE_TRACE = 4,	  /* all calls, into the log */
+	NUC_OBSERVE_LEARN = 8,	  /* also their paths and ports */
+};
+
 #define NUC_PLAN_MAGIC 0x6e75636cu /* "nucl" */
 #define NUC_PLAN_VERSION 1u
 #define NUC_PLAN_MAX_SIZE (8u << 20)
@@ -86,6 +97,8 @@ struct nuc_plan {
 	uint32_t timeout_ms;		/* 0: none */
 	uint32_t landlock_abi;
 	uint64_t copy_bytes, copy_files; /* bounds of each copied tree */
+	uint32_t observe;		/* enum nuc_observe bits: what init is told of */
+	uint32_t reserved;
 	uint32_t user_name, cwd;	/* strings */
 	struct nuc_span env;		/* "NAME=VALUE" strings, one after the other */
 	struct nuc_span seccomp_calls;	/* "name\tfilter" strings of what the filter allows */
@@ -126,4 +139,26 @@ struct nuc_report {
 	int32_t value;
 	uint32_t reserved;
 	uint64_t utime_us, stime_us, maxrss_kb, wall_us;
+};
+
+/* ---- what init tells of what was refused, over a pipe of its own: facts, no judgement ------------- */
+
+enum nuc_denial_kind {
+	NUC_DENIAL_CALL = 1,	/* the filter refused call `nr` with `error` */
+	NUC_DENIAL_ALLOWED,	/* the filter allows it; another layer may refuse (NUC_OBSERVE_FILES) */
+	NUC_DENIAL_KILLED,	/* a process died of SIGSYS: the filter kills for some calls */
+	NUC_DENIAL_DROPPED,	/* `count` records were not told: too many, or nobody read */
+};
+
+/* Written whole to a pipe that does not block: shorter than PIPE_BUF. */
+struct nuc_denial_record {
+	uint32_t kind;
+	int32_t pid;		/* inside */
+	int32_t nr, error;
+	uint32_t count;		/* how often, if told once for many */
+	uint32_t path_len;	/* of the path that was read, 0: none; NUL-terminated below */
+	uint64_t time_us;	/* CLOCK_REALTIME */
+	uint64_t args[6];
+	char comm[16];		/* what the program calls itself: it may lie */
+	char path[424];
 };

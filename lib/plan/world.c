@@ -117,9 +117,22 @@ static bool has_id(const char *map, uint32_t id)
 	return false;
 }
 
+static int read_policy_file(struct nuc_world *w, const struct nuc_policy_file_wanted *wanted,
+			    struct nuc_policy_file *ret, nucleus_error **ret_err)
+{
+	(void)w;
+	return nuc_policy_file_read(wanted, ret, ret_err);
+}
+
 int nuc_world_init(struct nuc_world *ret)
 {
-	struct nuc_world w = { .look = look, .list = list, .cgroup = cgroup, .idmap_trial_fd = -1 };
+	struct nuc_world w = {
+		.look = look,
+		.list = list,
+		.cgroup = cgroup,
+		.read_policy_file = read_policy_file,
+		.idmap_trial_fd = -1,
+	};
 	int r = nuc_facts_probe(&w.facts);
 
 	if (r < 0)

@@ -223,7 +223,7 @@ static int dump_json(const nucleus_policy *p, char **ret)
 
 /* ---- text ---------------------------------------------------------------------------------- */
 
-#define VALUE_COLUMN 24
+#define VALUE_COLUMN 33
 #define ORIGIN_COLUMN 68
 
 /* Characters, for alignment; all text here is UTF-8. */

@@ -113,6 +113,29 @@ static inline int fake_cgroup(struct nuc_world *w, struct nuc_cgroup_place *ret)
 	return 0;
 }
 
+/* The text of each policy file, or NULL: it is not there. Tests set them. */
+static const char *fake_policy_files[NUC_FILE__COUNT];
+
+static inline int fake_read_policy_file(struct nuc_world *w,
+					const struct nuc_policy_file_wanted *wanted,
+					struct nuc_policy_file *ret, nucleus_error **ret_err)
+{
+	const struct nuc_where where = { "policy", "file", wanted->origin, NULL };
+	const char *text = fake_policy_files[wanted->kind];
+	struct nuc_policy_file f = { 0 };
+
+	(void)w;
+	if (!text)
+		return nuc_fail(ret_err, -ENOENT, &where, "there is no %s", wanted->path);
+	f.bytes = strdup(text);
+	if (!f.bytes)
+		return -ENOMEM;
+	f.len = strlen(text);
+	nuc_sha256_hex(f.bytes, f.len, f.sha256);
+	*ret = f;
+	return 0;
+}
+
 static inline struct nuc_world fake_world(bool privileged)
 {
 	static const char *const environ_[] = { "TOKEN=secret", "TERM=xterm", NULL };
@@ -127,6 +150,7 @@ static inline struct nuc_world fake_world(bool privileged)
 		.look = fake_look,
 		.list = fake_list,
 		.cgroup = fake_cgroup,
+		.read_policy_file = fake_read_policy_file,
 		.idmap_trial_fd = -1,
 	};
 

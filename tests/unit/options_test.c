@@ -8,9 +8,9 @@ START_TEST(every_row_is_complete)
 	const struct nuc_option *o = &nuc_options[_i];
 
 	ck_assert_uint_gt(strlen(o->key), 0);
-	ck_assert_uint_eq(strspn(o->key, "abcdefghijklmnopqrstuvwxyz.-"), strlen(o->key));
+	ck_assert_uint_eq(strspn(o->key, "abcdefghijklmnopqrstuvwxyz0123456789.-"), strlen(o->key));
 	ck_assert_uint_eq(strncmp(o->flag, "--", 2), 0);
-	ck_assert_uint_eq(strspn(o->flag, "abcdefghijklmnopqrstuvwxyz-"), strlen(o->flag));
+	ck_assert_uint_eq(strspn(o->flag, "abcdefghijklmnopqrstuvwxyz0123456789-"), strlen(o->flag));
 	ck_assert_uint_eq(strlen(o->short_flag), *o->short_flag ? 2 : 0);
 	ck_assert(!*o->short_flag || *o->short_flag == '-');
 	ck_assert_uint_gt(strlen(o->group), 0);

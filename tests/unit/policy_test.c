@@ -339,19 +339,19 @@ START_TEST(text_names_origins_and_hides_secrets)
 	ck_assert_int_eq(set("rootfs.path", "/\x1b[31m"), 0);
 	text = dump("text");
 	ck_assert_ptr_nonnull(strstr(
-		text, "mode                    strict-agent                                "
+		text, "mode                             strict-agent                       "
 		      "p.toml:1:8\n"));
 	ck_assert_ptr_nonnull(strstr(
-		text, "volumes                 /a:/a:ro                                    "
+		text, "volumes                          /a:/a:ro                           "
 		      "p.toml:2:12\n"
-		      "                        /b:/b:ro                                    "
+		      "                                 /b:/b:ro                           "
 		      "p.toml:2:21\n"));
 	ck_assert_ptr_nonnull(strstr(
-		text, "env                     TOKEN (value not shown)                     "
+		text, "env                              TOKEN (value not shown)            "
 		      "--env\n"));
 	ck_assert_ptr_null(strstr(text, "hush"));
 	ck_assert_ptr_nonnull(strstr(
-		text, "context.path            /a/path/that/does/not/fit/its/own/column/of/text\n"
+		text, "context.path                     /a/path/that/does/not/fit/its/own/column/of/text\n"
 		      "                                                                    "
 		      "--context\n"));
 	ck_assert_ptr_nonnull(strstr(text, "\"/\\u001B[31m\""));
