@@ -131,6 +131,7 @@ int nucleus_sandbox_spawn(nucleus_sandbox *s, const char *const *argv, nucleus_p
 		nuc_kill(running.pidfd);
 		close(running.pidfd);
 		close(running.report_fd);
+		nuc_closep(&running.denial_fd);
 		nuc_carry_done(&running.carry);
 		nuc_group_done(&running.groups, &running.group);
 		return nuc_fail(ret_err, r, &empty, "out of memory");

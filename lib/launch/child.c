@@ -24,6 +24,8 @@
 #include "steps_mount.h"
 
 #define SIGKILL_ 9
+/* SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (Linux 5.19): once init looks at a call, no handler interrupts it. */
+#define WAIT_KILLABLE_RECV (1UL << 5)
 
 struct user_cap {
 	uint32_t effective, permitted, inheritable;
@@ -129,7 +131,7 @@ static long loopback_up(void)
 static long close_fds(const struct nuc_context *c, const struct nuc_span *keep)
 {
 	const uint32_t *fds = nuc_plan_data(c->plan, keep->at);
-	const int ours[] = { c->report_fd, c->plan_fd, c->caller_fd, c->status_fd };
+	const int ours[] = { c->report_fd, c->plan_fd, c->caller_fd, c->status_fd, c->denial_fd };
 	long r;
 
 	for (int i = 0; i < 3; i++) {
@@ -140,8 +142,9 @@ static long close_fds(const struct nuc_context *c, const struct nuc_span *keep)
 			return r;
 	}
 	r = nuc_sys(__NR_close_range, 3, ~0u, 4 /* CLOSE_RANGE_CLOEXEC, Linux 5.11 */);
-	for (unsigned int i = 0; r >= 0 && i < 4; i++)
-		r = nuc_sys(__NR_fcntl, ours[i], F_SETFD, 0);
+	for (unsigned int i = 0; r >= 0 && i < sizeof(ours) / sizeof(ours[0]); i++)
+		if (ours[i] >= 0)
+			r = nuc_sys(__NR_fcntl, ours[i], F_SETFD, 0);
 	for (uint32_t i = 0; r >= 0 && i < keep->len / sizeof(*fds); i++)
 		r = nuc_sys(__NR_fcntl, fds[i], F_SETFD, 0);
 	return r < 0 ? r : 0;
@@ -267,8 +270,9 @@ static long reset_signals(void)
 	return nuc_sys(__NR_rt_sigprocmask, 2 /* SIG_SETMASK */, none, 0, 8);
 }
 
-static long load_seccomp(const struct nuc_context *c, const struct nuc_span *program)
+static long load_filter(const struct nuc_context *c, uint32_t at, unsigned long flags)
 {
+	const struct nuc_span *program = nuc_plan_data(c->plan, at);
 	struct {
 		uint16_t len;
 		const void *filter;
@@ -276,7 +280,33 @@ static long load_seccomp(const struct nuc_context *c, const struct nuc_span *pro
 
 	prog.len = (uint16_t)(program->len / 8);
 	prog.filter = nuc_plan_data(c->plan, program->at);
-	return nuc_sys(__NR_seccomp, SECCOMP_SET_MODE_FILTER, 0, &prog);
+	return nuc_sys(__NR_seccomp, SECCOMP_SET_MODE_FILTER, flags, &prog);
+}
+
+/*
+ * The second program is the first one that tells init instead of refusing. The listener's number is in
+ * init's table of descriptors, which this process shares until its exec (FORK). Who is told already of
+ * what this process does, some container engine, must stay the only one (EBUSY): then nothing is told.
+ */
+static long load_seccomp(const struct nuc_context *c, const struct nuc_step *s)
+{
+	const unsigned long flags = SECCOMP_FILTER_FLAG_NEW_LISTENER | WAIT_KILLABLE_RECV;
+	long r;
+
+	if (!s->arg[1])
+		return load_filter(c, s->arg[0], 0);
+	r = load_filter(c, s->arg[1], flags);
+	if (r == -EBUSY && !(c->plan->observe & NUC_OBSERVE_TRACE))
+		return load_filter(c, s->arg[0], 0);
+	if (r < 0)
+		return r;
+	c->progress->listener = (int32_t)r;
+	return 0;
+}
+
+static long execute(const struct nuc_context *c, const char *file)
+{
+	return nuc_sys(__NR_execve, file, c->argv, c->envp, NUC_OURS_ARG3, NUC_OURS_ARG4, NUC_OURS_ARG5);
 }
 
 /* execvp(3) in the sandbox's own PATH; the most telling error wins over ENOENT. */
@@ -288,7 +318,7 @@ static long exec_program(const struct nuc_context *c)
 
 	for (long i = 0; name[i]; i++)
 		if (name[i] == '/')
-			return nuc_sys(__NR_execve, name, c->argv, c->envp);
+			return execute(c, name);
 	for (long i = 0; c->envp[i]; i++) {
 		const char *e = c->envp[i];
 
@@ -310,7 +340,7 @@ static long exec_program(const struct nuc_context *c)
 			file[n++] = name[i];
 		}
 		file[n] = '\0';
-		r = nuc_sys(__NR_execve, file, c->argv, c->envp);
+		r = execute(c, file);
 		if (r != -ENOENT && r != -ENOTDIR && r != -EACCES)
 			return r;
 		if (r == -EACCES)
@@ -416,7 +446,7 @@ static long perform(struct nuc_context *c, const struct nuc_step *s)
 	case NUC_OP_RESET_SIGNALS:
 		return reset_signals();
 	case NUC_OP_SECCOMP:
-		return load_seccomp(c, a);
+		return load_seccomp(c, s);
 	case NUC_OP_EXEC:
 		return exec_program(c);
 	/* Not steps of the child, or done where init's own program is run (init.c). */

@@ -4,6 +4,17 @@
 
 #include "plan.h"
 
+/*
+ * A page that init shares with the caller, who reads it only if init ends without a word (a pipe would
+ * wake it), and with the program's process until its exec, which need not be in init's memory.
+ */
+struct nuc_progress {
+	volatile uint32_t step;
+	volatile uint32_t exec_failed;
+	volatile int32_t error;	   /* why, when it failed */
+	volatile int32_t listener; /* where init is told of calls, in its own table; -1: nowhere */
+};
+
 struct nuc_context {
 	const struct nuc_plan *plan;
 	int slots[NUC_SLOTS];
@@ -12,7 +23,9 @@ struct nuc_context {
 	int status_fd;		/* a shared page where init writes what step it is at */
 	int report_fd;		/* write end of the report pipe */
 	int caller_fd;		/* pidfd of the caller */
+	int denial_fd;		/* write end of the pipe of denials, or -1 */
 	int control_fd;		/* to the copying parent, or -1 */
+	struct nuc_progress *progress; /* in init only */
 	char *const *argv;	/* of what is executed: init, or the program */
 	char *const *envp;
 	volatile uint32_t step; /* what is being done, for "killed during step N" */

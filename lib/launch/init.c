@@ -5,7 +5,8 @@
  * signals on, and ends when the program ends, the time is over, or the caller is gone. With it the
  * kernel ends every process of the pid namespace (pid_namespaces(7)).
  *
- * argv: its name, "report plan size caller status" as decimal numbers, then the program's argv.
+ * argv: its name, "report plan size caller status denials" as decimal numbers (denials + 1: 0 is none),
+ * then the program's argv.
  */
 #include <asm/fcntl.h>
 #include <asm-generic/errno-base.h>
@@ -15,6 +16,7 @@
 #include <linux/sched.h>
 
 #include "child.h"
+#include "observe.h"
 #include "raw.h"
 
 #define SIGKILL_ 9
@@ -30,14 +32,7 @@ struct timespec64 {
 
 static struct nuc_context ctx;
 static char stack[STACK_SIZE] __attribute__((aligned(16)));
-/*
- * Shared with the caller, who reads it only if init ends without a word: a pipe would wake it. And
- * with the program's process until its exec, which need not be in init's memory.
- */
-static volatile struct {
-	uint32_t step;
-	uint32_t exec_failed;
-} *progress;
+static struct nuc_progress *progress;
 
 __attribute__((noreturn)) static void quit(int status)
 {
@@ -212,12 +207,17 @@ static uint32_t run_until_fork(uint32_t i, int in_child)
 		progress->step = i;
 		r = init_step(s);
 		if (r < 0) {
-			report_step(NUC_REPORT_FAILED, i, (int32_t)-r);
-			if (in_child) {
-				progress->exec_failed = 1;
-				nuc_sys(__NR_exit, 127);
+			if (!in_child) {
+				report_step(NUC_REPORT_FAILED, i, (int32_t)-r);
+				quit(127);
 			}
-			quit(127);
+			/*
+			 * Under the filter by now: init tells of it. Nobody would answer to a write that is
+			 * told, or to an exit that does not say whose it is, before init goes on.
+			 */
+			progress->error = (int32_t)-r;
+			progress->exec_failed = 1;
+			nuc_sys(__NR_exit, 127, 0, 0, NUC_OURS_ARG3, NUC_OURS_ARG4, NUC_OURS_ARG5);
 		}
 	}
 	return i;
@@ -227,14 +227,14 @@ static uint32_t run_until_fork(uint32_t i, int in_child)
 static int program_main(void *first)
 {
 	run_until_fork((uint32_t)(uintptr_t)first, 1);
-	progress->exec_failed = 1; /* the last step is an exec: verify holds that */
-	return 127;
+	__builtin_unreachable(); /* the last step is an exec: verify holds that */
 }
 
 static long start_program(uint32_t fork_at)
 {
+	const struct nuc_step *fork = nuc_plan_step(ctx.plan, fork_at);
 	struct nuc_clone_args args = {
-		.flags = CLONE_VFORK | (nuc_plan_step(ctx.plan, fork_at)->arg[0] ? CLONE_VM : 0),
+		.flags = CLONE_VFORK | (fork->arg[0] ? CLONE_VM : 0) | (fork->arg[1] ? CLONE_FILES : 0),
 		.exit_signal = SIGCHLD_,
 		.stack = (uint64_t)(uintptr_t)stack,
 		.stack_size = sizeof(stack),
@@ -263,6 +263,7 @@ static void end(uint32_t kind, int32_t value, uint64_t started)
 	r.stime_us = (uint64_t)(u.system.sec * 1000000 + u.system.usec);
 	r.maxrss_kb = (uint64_t)u.maxrss;
 	r.wall_us = now_us() - started;
+	nuc_observe_end();
 	report(&r);
 	quit(0);
 }
@@ -317,7 +318,10 @@ static void live(long program, long signals, uint64_t started)
 		{ (int32_t)signals, POLLIN, 0 },
 		{ ctx.caller_fd, POLLIN, 0 }, /* readable: the calling process has ended */
 		{ ctx.report_fd, 0, 0 },      /* POLLERR: the caller has closed the process object */
+		{ progress->listener, POLLIN, 0 }, /* a call that init is told of */
 	};
+
+	nuc_sys(__NR_munmap, progress, 4096);
 
 	for (;;) {
 		struct timespec64 left, *timeout = NULL;
@@ -333,9 +337,14 @@ static void live(long program, long signals, uint64_t started)
 			left.nsec = (int64_t)((limit - passed) % 1000000 * 1000);
 			timeout = &left;
 		}
-		nuc_sys(__NR_ppoll, fds, 3, timeout, 0, 0);
+		nuc_sys(__NR_ppoll, fds, 4, timeout, 0, 0);
 		if (fds[1].revents || fds[2].revents)
 			quit(1);
+		/* One, then the others again: whoever floods init with calls delays nothing else. */
+		if (fds[3].revents & POLLIN)
+			nuc_observe_one();
+		else if (fds[3].revents)
+			fds[3].fd = -1; /* nobody is left who could be told of */
 		if (!(fds[0].revents & POLLIN))
 			continue;
 		if (nuc_sys(__NR_read, signals, &info, sizeof(info)) != sizeof(info))
@@ -363,7 +372,7 @@ static void *map(uint32_t fd, uint32_t size, int protection, int flags)
 __attribute__((noreturn, used)) static void init_main(long argc, char **argv)
 {
 	uint64_t all = ~0ull, started;
-	uint32_t report_fd, plan_fd, size, caller_fd, status_fd, fork_at;
+	uint32_t report_fd, plan_fd, size, caller_fd, status_fd, denials, fork_at;
 	const char *s;
 	long r, signals, program;
 
@@ -373,9 +382,11 @@ __attribute__((noreturn, used)) static void init_main(long argc, char **argv)
 	s = number(s, &plan_fd);
 	s = number(s, &size);
 	s = number(s, &caller_fd);
-	number(s, &status_fd);
+	s = number(s, &status_fd);
+	number(s, &denials);
 	ctx.report_fd = (int)report_fd;
 	ctx.caller_fd = (int)caller_fd;
+	ctx.denial_fd = (int)denials - 1;
 	ctx.control_fd = ctx.init_fd = ctx.plan_fd = ctx.status_fd = -1;
 	for (int i = 0; i < 3; i++)
 		ctx.stdio[i] = -1;
@@ -383,10 +394,13 @@ __attribute__((noreturn, used)) static void init_main(long argc, char **argv)
 	ctx.envp = argv + argc + 1;
 	/* The program must not have them. */
 	if (nuc_sys(__NR_fcntl, report_fd, F_SETFD, FD_CLOEXEC) < 0 ||
-	    nuc_sys(__NR_fcntl, caller_fd, F_SETFD, FD_CLOEXEC) < 0)
+	    nuc_sys(__NR_fcntl, caller_fd, F_SETFD, FD_CLOEXEC) < 0 ||
+	    (ctx.denial_fd >= 0 && nuc_sys(__NR_fcntl, ctx.denial_fd, F_SETFD, FD_CLOEXEC) < 0))
 		quit(127);
 	progress = map(status_fd, 4096, 3 /* PROT_READ | PROT_WRITE */, 1 /* MAP_SHARED */);
 	progress->exec_failed = 0; /* of an earlier launch */
+	progress->listener = -1;
+	ctx.progress = progress;
 	ctx.plan = map(plan_fd, size, 1 /* PROT_READ */, 2 /* MAP_PRIVATE */);
 
 	/* What a terminal or kill(0) sends to the caller's process group is the caller's to pass on. */
@@ -411,14 +425,16 @@ __attribute__((noreturn, used)) static void init_main(long argc, char **argv)
 		report_step(NUC_REPORT_FAILED, fork_at, (int32_t)-program);
 		quit(127);
 	}
-	if (progress->exec_failed)
+	if (progress->exec_failed) {
+		report_step(NUC_REPORT_FAILED, progress->step, progress->error);
 		quit(127);
+	}
+	nuc_observe_start(&ctx, progress->listener);
 	signals = nuc_sys(__NR_signalfd4, -1, &all, 8, O_CLOEXEC | O_NONBLOCK);
 	if (signals < 0) {
 		report_step(NUC_REPORT_FAILED, fork_at, (int32_t)-signals);
 		quit(127);
 	}
-	nuc_sys(__NR_munmap, progress, 4096);
 	/*
 	 * From here on the caller's pidfd is watched. The parent-death signal would follow the calling
 	 * thread, which may end long before its process does (prctl(2), PR_SET_PDEATHSIG): as soon as

@@ -33,6 +33,7 @@ struct nuc_carry {
 
 struct nuc_running {
 	int pidfd, report_fd;
+	int denial_fd;		/* read end: struct nuc_denial_record; -1: nothing is told */
 	int pid;
 	uint64_t launch_us;
 	struct nuc_carry carry;

@@ -28,6 +28,7 @@ struct launch {
 	struct nuc_context *shared; /* of a child with a memory of its own: its steps and error; or NULL */
 	int stdio[3];			/* copies of ours, or -1 */
 	int report_read, report_write;
+	int denial_read, denial_write;
 	int caller, control, control_child;
 	int pidfd;
 	int pid;
@@ -79,6 +80,8 @@ static void launch_done(struct launch *l)
 		nuc_closep(&l->stdio[i]);
 	nuc_closep(&l->report_read);
 	nuc_closep(&l->report_write);
+	nuc_closep(&l->denial_read);
+	nuc_closep(&l->denial_write);
 	nuc_closep(&l->caller);
 	nuc_closep(&l->control);
 	nuc_closep(&l->control_child);
@@ -135,6 +138,12 @@ static int make_pipe(int fds[2])
 	return pipe2(fds, O_CLOEXEC);
 }
 
+/* Neither init nor whoever reads may wait for the other. */
+static int make_lazy_pipe(int fds[2])
+{
+	return pipe2(fds, O_CLOEXEC | O_NONBLOCK);
+}
+
 static int make_socket(int fds[2])
 {
 	return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds);
@@ -153,6 +162,11 @@ static int open_all(struct launch *l, const int stdio[3])
 	r = open_pair(make_pipe, &l->report_read, &l->report_write);
 	if (r < 0)
 		return r;
+	if (plan->observe) {
+		r = open_pair(make_lazy_pipe, &l->denial_read, &l->denial_write);
+		if (r < 0)
+			return r;
+	}
 	if (plan->count[NUC_OP_SEND_DIR]) {
 		r = open_pair(make_socket, &l->control, &l->control_child);
 		if (r < 0)
@@ -266,8 +280,9 @@ static int build_argv(struct launch *l, const char *const *argv)
 	l->argv = calloc(n + 3, sizeof(*l->argv));
 	if (!l->argv)
 		return -ENOMEM;
-	snprintf(l->numbers, sizeof(l->numbers), "%d %d %u %d %d", l->report_write, l->prepared->plan_fd,
-		 l->prepared->plan->size, l->caller, l->prepared->status_fd);
+	snprintf(l->numbers, sizeof(l->numbers), "%d %d %u %d %d %d", l->report_write,
+		 l->prepared->plan_fd, l->prepared->plan->size, l->caller, l->prepared->status_fd,
+		 l->denial_write + 1);
 	l->argv[0] = "nucleus-init";
 	l->argv[1] = l->numbers;
 	memcpy(l->argv + 2, argv, n * sizeof(*argv));
@@ -301,6 +316,7 @@ static int start_child(struct launch *l)
 	l->ctx.status_fd = p->status_fd;
 	l->ctx.report_fd = l->report_write;
 	l->ctx.caller_fd = l->caller;
+	l->ctx.denial_fd = l->denial_write;
 	l->ctx.control_fd = l->control_child;
 	l->ctx.argv = (char *const *)l->argv;
 	l->ctx.envp = (char *const *)p->envp;
@@ -516,6 +532,8 @@ int nuc_launch(struct nuc_prepared *p, const int stdio[3], const char *const *ar
 		.stdio = { -1, -1, -1 },
 		.report_read = -1,
 		.report_write = -1,
+		.denial_read = -1,
+		.denial_write = -1,
 		.caller = -1,
 		.control = -1,
 		.control_child = -1,
@@ -545,6 +563,8 @@ int nuc_launch(struct nuc_prepared *p, const int stdio[3], const char *const *ar
 		return nuc_clone_failed(-r, ret_err);
 	/* Only the child may hold these now: their closing is what tells of its end. */
 	close(NUC_TAKE_FD(l.report_write));
+	nuc_closep(&l.denial_write);
+	l.denial_write = -1;
 	nuc_closep(&l.control_child);
 	l.control_child = -1;
 	r = l.control >= 0 ? copy_all(&l, &err) : 0;
@@ -565,6 +585,7 @@ int nuc_launch(struct nuc_prepared *p, const int stdio[3], const char *const *ar
 	*ret = (struct nuc_running){
 		.pidfd = NUC_TAKE_FD(l.pidfd),
 		.report_fd = NUC_TAKE_FD(l.report_read),
+		.denial_fd = NUC_TAKE_FD(l.denial_read),
 		.pid = l.pid,
 		.launch_us = (uint64_t)(nuc_now_us() - started),
 		.carry = l.carry,

@@ -59,6 +59,18 @@ static int check_mode(struct nuc_builder *b)
 	return 0;
 }
 
+/* What init is to tell. Without a filter the kernel tells it nothing. */
+static int read_observe(struct nuc_builder *b)
+{
+	static const uint32_t observe[] = {
+		0, NUC_OBSERVE_REFUSALS, NUC_OBSERVE_REFUSALS | NUC_OBSERVE_FILES,
+	};
+
+	if (nuc_policy_int(b->policy, NUC_OPT_SECCOMP) == 0 && b->world->facts.seccomp_filter)
+		b->head.observe = observe[nuc_policy_int(b->policy, NUC_OPT_OBSERVE)];
+	return 0;
+}
+
 /* NAME=VALUE, unless the policy itself sets the name. */
 static void add_env(struct nuc_builder *b, const char *name, const char *value, bool fallback)
 {
@@ -168,7 +180,7 @@ static void builder_free(struct nuc_builder *b)
 static int emit_all(struct nuc_builder *b)
 {
 	static int (*const emitters[])(struct nuc_builder *) = {
-		read_user,	check_mode,	     nuc_emit_paths,	   nuc_emit_namespaces,
+		read_user,	check_mode,	read_observe,	     nuc_emit_paths,	   nuc_emit_namespaces,
 		nuc_emit_cgroup, nuc_emit_root,	     nuc_emit_files,	   nuc_emit_finish_root,
 		nuc_emit_security, nuc_emit_process, nuc_emit_exec,
 	};

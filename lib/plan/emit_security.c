@@ -357,6 +357,26 @@ int nuc_emit_security(struct nuc_builder *b)
 	return emit_landlock(b);
 }
 
+/* The same filter, so that init is told of what it refuses: see lib/launch/observe.c. */
+static int emit_observing(struct nuc_builder *b, const struct sock_filter *filter, size_t count,
+			  uint16_t default_errno, uint32_t *ret)
+{
+	_cleanup_free_ struct sock_filter *observing = NULL;
+	struct nuc_span span;
+	size_t n;
+	int r;
+
+	if (!b->head.observe)
+		return 0;
+	r = nuc_seccomp_observing(filter, count, b->head.observe, default_errno, &observing, &n);
+	if (r < 0)
+		return r;
+	span.len = (uint32_t)(n * sizeof(*observing));
+	span.at = nuc_b_bytes(b, observing, span.len);
+	*ret = nuc_b_bytes(b, &span, sizeof(span));
+	return 0;
+}
+
 static int emit_seccomp(struct nuc_builder *b)
 {
 	const struct nuc_seccomp_params params = {
@@ -368,7 +388,9 @@ static int emit_seccomp(struct nuc_builder *b)
 	_cleanup_buf_ struct nuc_buf calls = { 0 };
 	const struct nuc_seccomp_row *row;
 	struct nuc_span span;
+	uint32_t verdict, observing = 0;
 	size_t n;
+	int r;
 
 	if (nuc_policy_int(b->policy, NUC_OPT_SECCOMP) == 1)
 		return nuc_b_missing(b, NUC_MECH_SECCOMP, origin, "it was switched off",
@@ -387,7 +409,11 @@ static int emit_seccomp(struct nuc_builder *b)
 	b->head.seccomp_calls.at = nuc_b_bytes(b, calls.s, calls.len);
 	span.len = (uint32_t)(n * sizeof(*filter));
 	span.at = nuc_b_bytes(b, filter, span.len);
-	nuc_b_step(b, NUC_PROG_INIT, NUC_OP_SECCOMP, origin, nuc_b_bytes(b, &span, sizeof(span)), 0, 0);
+	verdict = nuc_b_bytes(b, &span, sizeof(span));
+	r = emit_observing(b, filter, n, EPERM, &observing);
+	if (r < 0)
+		return r;
+	nuc_b_step(b, NUC_PROG_INIT, NUC_OP_SECCOMP, origin, verdict, observing, 0);
 	nuc_b_enforced(b, NUC_MECH_SECCOMP);
 	return 0;
 }
@@ -423,7 +449,7 @@ int nuc_emit_process(struct nuc_builder *b)
 	 */
 	nuc_b_step(b, NUC_PROG_INIT, NUC_OP_FORK, NULL,
 		   f->kernel_major > 6 || (f->kernel_major == 6 && f->kernel_minor >= 2) ||
-			   !(b->head.mechanisms & (1u << NUC_MECH_NS_TIME)), 0, 0);
+			   !(b->head.mechanisms & (1u << NUC_MECH_NS_TIME)), b->head.observe != 0, 0);
 	nuc_b_step(b, NUC_PROG_INIT, NUC_OP_SESSION, NULL, 0, 0, 0);
 	/* In the order of their numbers: verify wants sets sorted. */
 	emit_rlimit(b, RLIMIT_FSIZE, file_size ? file_size : -1,

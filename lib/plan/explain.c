@@ -102,6 +102,15 @@ static void print_limit(struct nuc_buf *b, uint64_t v)
 		nuc_buf_printf(b, "%llu", (unsigned long long)v);
 }
 
+static void print_blob(struct nuc_buf *b, const struct nuc_plan *p, uint32_t at)
+{
+	const struct nuc_span *span = nuc_plan_data(p, at);
+	char hex[65];
+
+	nuc_sha256_hex(nuc_plan_data(p, span->at), span->len, hex);
+	nuc_buf_printf(b, "%u instructions, sha256 %s", span->len / 8, hex);
+}
+
 /*
  * One argument in words. The same text stands in the JSON, and so in the hash: `canonical` leaves
  * out what differs between hosts that enforce the same.
@@ -130,14 +139,14 @@ static void print_arg(struct nuc_buf *b, const struct nuc_plan *p, const struct 
 		nuc_buf_printf(b, "%u bytes, sha256 %.16s", span->len, hex);
 		break;
 	}
-	case 'h': {
-		const struct nuc_span *span = nuc_plan_data(p, arg);
-		char hex[65];
-
-		nuc_sha256_hex(nuc_plan_data(p, span->at), span->len, hex);
-		nuc_buf_printf(b, "%u instructions, sha256 %s", span->len / 8, hex);
+	case 'H':
+		nuc_buf_puts(b, "(refusals told by ");
+		print_blob(b, p, arg);
+		nuc_buf_puts(b, ")");
 		break;
-	}
+	case 'h':
+		print_blob(b, p, arg);
+		break;
 	case 'D': {
 		const struct nuc_span *span = nuc_plan_data(p, arg);
 		const uint32_t *fds = nuc_plan_data(p, span->at);
@@ -214,6 +223,9 @@ static void print_step(struct nuc_buf *b, const struct nuc_plan *p, const struct
 	nuc_buf_puts(b, nuc_op_name(s->op));
 	for (int i = 0; i < 3; i++) {
 		if (nuc_op_args(s->op)[i] == '-')
+			continue;
+		/* Who is told of a refusal does not change what is refused. */
+		if (nuc_op_args(s->op)[i] == 'H' && (canonical || !s->arg[i]))
 			continue;
 		nuc_buf_puts(b, " ");
 		print_arg(b, p, s, i, canonical);

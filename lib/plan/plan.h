@@ -8,6 +8,8 @@
 
 #include <stdint.h>
 
+#include "observing.h"
+
 enum nuc_program {
 	NUC_PROG_HOST,	/* in the caller, with libc; every step has an undo */
 	NUC_PROG_CHILD, /* after clone3, in the caller's memory: raw system calls only */
@@ -68,17 +70,6 @@ struct nuc_audit {
 /* Offset and length of bytes in the data area. */
 struct nuc_span {
 	uint32_t at, len;
-};
-
-/*
- * What of the program's doings init is told by the kernel (seccomp_unotify(2)). It answers as the
- * filter of the plan says, and tells the caller.
- */
-enum nuc_observe {
-	NUC_OBSERVE_REFUSALS = 1, /* calls that the filter refuses; what it allows costs nothing */
-	NUC_OBSERVE_FILES = 2,	  /* also allowed calls that other layers may refuse */
-	NUC_OBSERVE_TRACE = 4,	  /* all calls, into the log */
-	NUC_OBSERVE_LEARN = 8,	  /* also their paths and ports */
 };
 
 #define NUC_PLAN_MAGIC 0x6e75636cu /* "nucl" */

@@ -118,6 +118,10 @@ static bool is_arg(const struct nuc_plan *p, char kind, uint32_t arg)
 		return is_span(p, arg, 1);
 	case 'D':
 		return is_span(p, arg, sizeof(uint32_t));
+	case 'H':
+		if (!arg)
+			return true;
+		__attribute__((fallthrough));
 	case 'h':
 		return is_span(p, arg, sizeof(struct sock_filter)) &&
 		       ((const struct nuc_span *)nuc_plan_data(p, arg))->len > 0 &&
@@ -229,6 +233,24 @@ static bool sets(const struct nuc_plan *p, const char *file)
 	return false;
 }
 
+/* What is loaded so that init is told must come to what is enforced, once init has answered. */
+static const char *check_seccomp(const struct nuc_plan *p, const struct nuc_step *s)
+{
+	const struct nuc_span *verdict = nuc_plan_data(p, s->arg[0]), *observing;
+
+	if (!s->arg[1] != !p->observe)
+		return "a filter that tells is missing or too many";
+	if (!s->arg[1])
+		return NULL;
+	observing = nuc_plan_data(p, s->arg[1]);
+	return nuc_seccomp_is_observing(nuc_plan_data(p, observing->at),
+					observing->len / sizeof(struct sock_filter),
+					nuc_plan_data(p, verdict->at),
+					verdict->len / sizeof(struct sock_filter), p->observe)
+		       ? NULL
+		       : "the filter that tells is not the one that is enforced";
+}
+
 static const char *check_step(const struct nuc_plan *p, const struct nuc_step *s, int program)
 {
 	const char *args;
@@ -273,6 +295,11 @@ static const char *check_step(const struct nuc_plan *p, const struct nuc_step *s
 	case NUC_OP_SEND_DIR:
 	case NUC_OP_LANDLOCK_PATH:
 		return is_target(p, s->arg[0]) ? NULL : "a path that is not absolute";
+	case NUC_OP_SECCOMP:
+		return check_seccomp(p, s);
+	case NUC_OP_FORK:
+		/* The listener's number must be one of init's. */
+		return s->arg[1] == (p->observe != 0) ? NULL : "init could not hear what it is told";
 	case NUC_OP_SYMLINK:
 		return is_target(p, s->arg[1]) ? NULL : "a path that is not absolute";
 	default:
@@ -428,6 +455,11 @@ static const char *check_complete(const struct nuc_plan *p)
 	if (p->privileged ? !count[NUC_OP_USERNS] || !count[NUC_OP_SET_IDS] || !p->host_uid || !p->host_gid
 			  : !(p->clone_flags & CLONE_NEWUSER))
 		return "a plan that keeps the caller's user";
+	if (p->observe & ~(NUC_OBSERVE_REFUSALS | NUC_OBSERVE_FILES | NUC_OBSERVE_TRACE | NUC_OBSERVE_LEARN) ||
+	    (p->observe && !count[NUC_OP_SECCOMP]))
+		return "init is to be told of calls without a filter";
+	if ((p->observe & (NUC_OBSERVE_TRACE | NUC_OBSERVE_LEARN)) && p->mode != NUC_MODE_AGENT)
+		return "a trace in a mode that has none";
 	if (!has_rlimits(p))
 		return "a limit that every plan has is missing";
 	if (count[NUC_OP_LANDLOCK_PATH] && !count[NUC_OP_LANDLOCK_RESTRICT])

@@ -261,6 +261,7 @@ void nucleus_process_close(nucleus_process *p)
 		nuc_kill(p->running.pidfd);
 	close(p->running.pidfd);
 	close(p->running.report_fd);
+	nuc_closep(&p->running.denial_fd);
 	nuc_carry_done(&p->running.carry);
 	nuc_group_done(&p->running.groups, &p->running.group);
 	free(p);

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Seccomp user notification, from the supervisor's side. Init decides nothing about a call that it is
+ * told of: it runs the plan's own filter on what the kernel says of the call, and answers just that. The
+ * kernel then either refuses or goes on with the very registers that were judged (seccomp_unotify(2)
+ * warns of arguments in memory: filters see none).
+ *
+ * All this happens inside the sandbox, on its account: who floods init pays for it. The records go to a
+ * pipe that does not block, so nobody waits for a reader, and only init can write to it.
+ */
+#include <asm-generic/errno-base.h>
+#include <asm/fcntl.h>
+#include <linux/ioctl.h>
+#include <linux/seccomp.h>
+
+#include "bpf.h"
+#include "observe.h"
+#include "raw.h"
+
+#define SIGKILL_ 9
+#define MAX_ERRNO 4095
+
+/* As many records at once, and then one each so many microseconds. */
+#define BURST 256
+#define REFILL_US 4000
+/* Calls that were told, so that one that is tried again and again is told 1, 2, 4, 8... times. */
+#define SEEN 256
+
+static struct {
+	const struct sock_filter *filter;
+	uint32_t count;
+	int listener, pipe;
+	uint32_t dropped, tokens;
+	uint64_t refilled_us;
+	struct {
+		uint64_t key;
+		uint32_t count;
+	} seen[SEEN];
+} self;
+
+static uint64_t clock_us(int clock)
+{
+	struct {
+		int64_t sec, nsec;
+	} t;
+
+	t.sec = t.nsec = 0;
+	nuc_sys(__NR_clock_gettime, clock, &t);
+	return (uint64_t)t.sec * 1000000 + (uint64_t)t.nsec / 1000;
+}
+
+static int take_token(void)
+{
+	uint64_t now = clock_us(1 /* CLOCK_MONOTONIC */), n = (now - self.refilled_us) / REFILL_US;
+
+	if (n) {
+		self.refilled_us += n * REFILL_US;
+		self.tokens = n > BURST - self.tokens ? BURST : self.tokens + (uint32_t)n;
+	}
+	if (!self.tokens)
+		return 0;
+	self.tokens--;
+	return 1;
+}
+
+static void put(const struct nuc_denial_record *r)
+{
+	if (self.pipe < 0 || nuc_sys(__NR_write, self.pipe, r, sizeof(*r)) != sizeof(*r))
+		self.dropped++;
+}
+
+static void put_dropped(void)
+{
+	static struct nuc_denial_record r;
+	uint32_t dropped = self.dropped;
+
+	if (!dropped)
+		return;
+	r.kind = NUC_DENIAL_DROPPED;
+	r.count = dropped;
+	r.time_us = clock_us(0 /* CLOCK_REALTIME */);
+	self.dropped = 0;
+	put(&r);
+	if (self.dropped)
+		self.dropped = dropped;
+}
+
+/* What tells calls apart: arguments that look like addresses differ each time, and say nothing. */
+static uint64_t key_of(const struct seccomp_data *d)
+{
+	uint64_t key = 0xcbf29ce484222325u ^ (uint32_t)d->nr; /* FNV-1a, by words */
+
+	for (int i = 0; i < 6; i++) {
+		key *= 0x100000001b3u;
+		key ^= d->args[i] >> 32 ? 0 : d->args[i];
+	}
+	return key * 0x9e3779b97f4a7c15u;
+}
+
+/* Counts the call; gives 0 when it is not to be told once more. */
+static uint32_t count_of(uint64_t key)
+{
+	uint64_t i = key >> 56;
+	uint32_t n;
+
+	if (self.seen[i].key != key) {
+		self.seen[i].key = key;
+		self.seen[i].count = 0;
+	}
+	n = ++self.seen[i].count;
+	return n & (n - 1) ? 0 : n;
+}
+
+static char *put_number(char *to, uint32_t n)
+{
+	char digits[10];
+	int i = 0;
+
+	do
+		digits[i++] = (char)('0' + n % 10);
+	while (n /= 10);
+	while (i)
+		*to++ = digits[--i];
+	return to;
+}
+
+static char *put_text(char *to, const char *s)
+{
+	while (*s)
+		*to++ = *s++;
+	*to = '\0';
+	return to;
+}
+
+/* /proc/PID/comm without its newline; empty if it cannot be had. */
+static void read_comm(uint32_t pid, char to[16])
+{
+	char path[32];
+	long fd, n;
+
+	put_text(put_number(put_text(path, "/proc/"), pid), "/comm");
+	to[0] = '\0';
+	fd = nuc_sys(__NR_openat, -100 /* AT_FDCWD */, path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	n = nuc_sys(__NR_read, fd, to, 15);
+	nuc_sys(__NR_close, fd);
+	if (n > 0 && to[n - 1] == '\n')
+		n--;
+	to[n > 0 ? n : 0] = '\0';
+}
+
+static void tell_refused(const struct seccomp_notif *n, int error)
+{
+	static struct nuc_denial_record r;
+	uint32_t count = count_of(key_of(&n->data));
+
+	if (!count)
+		return;
+	if (!take_token()) {
+		self.dropped++;
+		return;
+	}
+	put_dropped();
+	r.kind = NUC_DENIAL_CALL;
+	r.pid = (int32_t)n->pid;
+	r.nr = n->data.nr;
+	r.error = error;
+	r.count = count;
+	r.path_len = 0;
+	r.time_us = clock_us(0 /* CLOCK_REALTIME */);
+	for (int i = 0; i < 6; i++)
+		r.args[i] = n->data.args[i];
+	read_comm(n->pid, r.comm);
+	r.path[0] = '\0';
+	/* The number may be another's by now: then the name is, too. */
+	if (nuc_sys(__NR_ioctl, self.listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &n->id) < 0)
+		r.comm[0] = '\0';
+	put(&r);
+}
+
+void nuc_observe_start(const struct nuc_context *c, int listener)
+{
+	const struct nuc_plan *p = c->plan;
+
+	self.listener = listener;
+	self.pipe = c->denial_fd;
+	self.tokens = BURST;
+	self.refilled_us = clock_us(1);
+	for (uint32_t i = 0; i < p->n[NUC_PROG_INIT]; i++) {
+		const struct nuc_step *s = nuc_plan_step(p, p->first[NUC_PROG_INIT] + i);
+		const struct nuc_span *span = nuc_plan_data(p, s->arg[0]);
+
+		if (s->op != NUC_OP_SECCOMP)
+			continue;
+		self.filter = nuc_plan_data(p, span->at);
+		self.count = span->len / (uint32_t)sizeof(*self.filter);
+	}
+}
+
+void nuc_observe_one(void)
+{
+	/* The kernel wants it zeroed, and may have more to say than this header knows of. */
+	static union {
+		struct seccomp_notif n;
+		char room[512];
+	} told;
+	struct seccomp_notif_resp answer;
+	uint32_t verdict;
+
+	for (unsigned int i = 0; i < sizeof(told.room); i++)
+		told.room[i] = 0;
+	/* ENOENT: its process has been killed meanwhile. */
+	if (nuc_sys(__NR_ioctl, self.listener, SECCOMP_IOCTL_NOTIF_RECV, &told) < 0)
+		return;
+	verdict = nuc_bpf_run(self.filter, self.count, &told.n.data);
+	answer.id = told.n.id;
+	answer.val = 0;
+	answer.error = 0;
+	answer.flags = 0;
+	switch (verdict & SECCOMP_RET_ACTION_FULL) {
+	case SECCOMP_RET_ALLOW:
+	case SECCOMP_RET_LOG:
+		answer.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
+		break;
+	case SECCOMP_RET_ERRNO: {
+		uint32_t error = verdict & SECCOMP_RET_DATA;
+
+		answer.error = -(int32_t)(error > MAX_ERRNO ? MAX_ERRNO : error);
+		tell_refused(&told.n, -answer.error);
+		break;
+	}
+	default:
+		/* It would have been killed: the call is never answered, its process dies in it. */
+		if (told.n.pid)
+			nuc_sys(__NR_kill, told.n.pid, SIGKILL_);
+		return;
+	}
+	nuc_sys(__NR_ioctl, self.listener, SECCOMP_IOCTL_NOTIF_SEND, &answer);
+}
+
+void nuc_observe_end(void)
+{
+	put_dropped();
+}

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+/* How init is told of the program's system calls, answers, and tells the caller. Freestanding. */
+#pragma once
+
+#include "child.h"
+
+/* `listener` is what seccomp(2) gave, -1 for nothing. Takes no ownership; call before the others. */
+void nuc_observe_start(const struct nuc_context *c, int listener);
+/* Takes and answers one call. The listener must be readable: then this does not wait. */
+void nuc_observe_one(void);
+/* Tells how many were not told. */
+void nuc_observe_end(void);
