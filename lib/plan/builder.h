@@ -128,5 +128,7 @@ int nuc_emit_cgroup_mount(struct nuc_builder *b); /* a part of nuc_emit_root() *
 int nuc_emit_files(struct nuc_builder *b);
 int nuc_emit_finish_root(struct nuc_builder *b);
 int nuc_emit_security(struct nuc_builder *b);
+void nuc_emit_capabilities(struct nuc_builder *b, enum nuc_program program); /* parts of it */
+int nuc_emit_landlock(struct nuc_builder *b);
 int nuc_emit_process(struct nuc_builder *b);
 int nuc_emit_exec(struct nuc_builder *b);
