@@ -187,6 +187,73 @@ NUCLEUS_API int nucleus_policy_dump(const nucleus_policy *policy, const char *fo
  */
 NUCLEUS_API int nucleus_policy_schema(char **ret);
 
+/* ---- policy files --------------------------------------------------------------------------- */
+
+/*
+ * A policy may name files that are reviewed, pinned and signed apart from it: a seccomp profile, a
+ * capabilities policy, a Landlock policy. All functions here want a regular file of at most 1 MiB, read it
+ * once, and give -EINVAL, -EISDIR or -EFBIG for what is none, -EAGAIN for one that is written to
+ * meanwhile, or the errno of open or read. See nucleus-policy(5) for the forms of keys and signatures.
+ */
+
+/**
+ * nucleus_policy_file_hash - the SHA-256 by which a policy pins a file, as 64 hexadecimal digits
+ *
+ * Returns 0, or an errno as above. Since: 0.1
+ */
+NUCLEUS_API int nucleus_policy_file_hash(const char *path, char **ret, nucleus_error **ret_err);
+/**
+ * nucleus_policy_file_check - reads a policy document or a policy file, and says what is wrong
+ * @kind: "policy", "seccomp", "caps" or "landlock"; NULL: by its content
+ * @ret_report: receives lines; the first is the kind, and each other a note about the file
+ *
+ * Nothing of this host is looked at but the file: what passes here may still ask for what a host does
+ * not have. Returns 0; -EINVAL for an unknown kind, or for a file that is not understood (the error names
+ * file, line and column); or an errno as above. Since: 0.1
+ */
+NUCLEUS_API int nucleus_policy_file_check(const char *path, const char *kind, char **ret_report,
+					  nucleus_error **ret_err);
+/**
+ * nucleus_policy_schema_of - the JSON Schema (2020-12) of a kind of file
+ * @kind: as for nucleus_policy_file_check(); NULL is "policy"
+ *
+ * Returns 0, -EINVAL for an unknown kind, -ENOMEM. Since: 0.1
+ */
+NUCLEUS_API int nucleus_policy_schema_of(const char *kind, char **ret);
+/**
+ * nucleus_policy_keygen - makes a pair of keys (Ed25519) to sign policy files with
+ * @prefix: PREFIX.key is written, which is secret (mode 0600, whatever the umask), and PREFIX.pub
+ * @replace: not 0: files of these names are replaced, each as a whole
+ * @ret_id: receives the key's id, which errors name it by; may be NULL
+ *
+ * Returns 0; -EEXIST if there is one of the files and `replace` is 0; -EINVAL for a prefix that names no
+ * file; or the errno of writing. Since: 0.1
+ */
+NUCLEUS_API int nucleus_policy_keygen(const char *prefix, int replace, char **ret_id,
+				      nucleus_error **ret_err);
+/**
+ * nucleus_policy_file_sign - writes FILE.sig, the signature of what FILE holds now
+ * @secret_key: PREFIX.key; only its owner, the caller or root, may have access to it
+ * @ret_id: receives the key's id; may be NULL
+ *
+ * The signature is written whole or not at all, in place of an older one. Returns 0; -EPERM for a key
+ * that others have access to, -EINVAL for what is no secret key, or an errno of reading or writing.
+ * Since: 0.1
+ */
+NUCLEUS_API int nucleus_policy_file_sign(const char *path, const char *secret_key, char **ret_id,
+					 nucleus_error **ret_err);
+/**
+ * nucleus_policy_file_verify - whether FILE.sig is a signature of what FILE holds now
+ * @public_key: PREFIX.pub
+ * @ret_id: receives the key's id; may be NULL
+ *
+ * Returns 0; -ENOENT if there is no FILE.sig (or no FILE), -EKEYREJECTED if another key has made it,
+ * -EBADMSG if the file or the signature has been changed since, -EINVAL for what is no signature or no
+ * public key, or an errno of reading. Since: 0.1
+ */
+NUCLEUS_API int nucleus_policy_file_verify(const char *path, const char *public_key, char **ret_id,
+					   nucleus_error **ret_err);
+
 /* ---- sandbox: what will be done ------------------------------------------------------------ */
 
 /** nucleus_sandbox_new - a sandbox without a policy. Returns 0 or -ENOMEM. Since: 0.1 */

@@ -10,7 +10,8 @@ int nucleus_has_feature(const char *name)
 {
 	static const char *const features[] = {
 		"cgroup",  "context-copy", "copy-in-out", "explain", "freeze",	     "idmap",
-		"landlock", "plan-hash",   "rootfs-copy", "seccomp", "timeout", "user-namespace",
+		"landlock", "plan-hash",   "policy-files", "rootfs-copy", "seccomp", "timeout",
+		"user-namespace",
 	};
 
 	for (size_t i = 0; i < NUC_ARRAY_SIZE(features); i++)

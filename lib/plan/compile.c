@@ -71,6 +71,11 @@ static int read_observe(struct nuc_builder *b)
 	return 0;
 }
 
+static int check_policy_files(struct nuc_builder *b)
+{
+	return nuc_policy_files_check(b->policy, b->err);
+}
+
 /* NAME=VALUE, unless the policy itself sets the name. */
 static void add_env(struct nuc_builder *b, const char *name, const char *value, bool fallback)
 {
@@ -180,9 +185,10 @@ static void builder_free(struct nuc_builder *b)
 static int emit_all(struct nuc_builder *b)
 {
 	static int (*const emitters[])(struct nuc_builder *) = {
-		read_user,	check_mode,	read_observe,	     nuc_emit_paths,	   nuc_emit_namespaces,
-		nuc_emit_cgroup, nuc_emit_root,	     nuc_emit_files,	   nuc_emit_finish_root,
-		nuc_emit_security, nuc_emit_process, nuc_emit_exec,
+		read_user,	check_mode,	      check_policy_files, read_observe,
+		nuc_emit_paths, nuc_emit_namespaces, nuc_emit_cgroup, nuc_emit_root,
+		nuc_emit_files, nuc_emit_finish_root, nuc_emit_security, nuc_emit_process,
+		nuc_emit_exec,
 	};
 
 	nuc_b_str(b, ""); /* offset 0 is the empty string */

@@ -219,12 +219,22 @@ static int check_kind(const struct stat *st, bool pipe_allowed, const char *name
 	return nuc_fail(ret_err, -EINVAL, &where, "'%s' is %s, not a regular file", name, kind);
 }
 
+int nuc_doc_parse(const char *text, size_t len, const char *name, struct nuc_doc **ret,
+		  nucleus_error **ret_err)
+{
+	size_t name_len = strlen(name);
+
+	if (name_len >= 5 && strcmp(name + name_len - 5, ".json") == 0)
+		return nuc_json_parse(text, len, name, ret, ret_err);
+	return nuc_toml_parse(text, len, name, ret, ret_err);
+}
+
 static int load(int fd, bool pipe_allowed, const char *name, struct nuc_doc **ret,
 		nucleus_error **ret_err)
 {
 	const struct nuc_doc_cursor c = { .name = name, .layer = "file", .ret_err = ret_err };
 	_cleanup_free_ char *text = NULL;
-	size_t len, name_len = strlen(name);
+	size_t len;
 	struct stat st;
 	int r;
 
@@ -241,9 +251,7 @@ static int load(int fd, bool pipe_allowed, const char *name, struct nuc_doc **re
 		return too_big(&c);
 	if (r < 0)
 		return file_failed(name, r, "read", ret_err);
-	if (name_len >= 5 && strcmp(name + name_len - 5, ".json") == 0)
-		return nuc_json_parse(text, len, name, ret, ret_err);
-	return nuc_toml_parse(text, len, name, ret, ret_err);
+	return nuc_doc_parse(text, len, name, ret, ret_err);
 }
 
 int nuc_doc_load(const char *path, struct nuc_doc **ret, nucleus_error **ret_err)

@@ -61,3 +61,6 @@ static inline void nuc_doc_freep(struct nuc_doc **d)
  */
 int nuc_doc_load(const char *path, struct nuc_doc **ret, nucleus_error **ret_err);
 int nuc_doc_load_fd(int fd, const char *name, struct nuc_doc **ret, nucleus_error **ret_err);
+/* A text that has been read already, by the same rule. */
+int nuc_doc_parse(const char *text, size_t len, const char *name, struct nuc_doc **ret,
+		  nucleus_error **ret_err);

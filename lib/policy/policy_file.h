@@ -30,10 +30,14 @@ struct nuc_policy_file {
 bool nuc_policy_file_of(const nucleus_policy *p, enum nuc_policy_file_kind kind,
 			struct nuc_policy_file_wanted *ret);
 
+/* -EINVAL for a digest without its file, and for a key without any: nothing would be checked. */
+int nuc_policy_files_check(const nucleus_policy *p, nucleus_error **ret_err);
+
 /*
- * Reads the file once, from one descriptor, and checks these very bytes. -EINVAL for a digest or a
- * signature that is not theirs, -EFBIG, -EISDIR, -EPERM for one that others may write (guarded), or
- * the errno of open or read; the error names file, option and mend.
+ * Reads the file once, from one descriptor, and checks these very bytes. -EBADMSG for a digest or a
+ * signature that is not theirs, -EKEYREJECTED for another key's, -EINVAL for what is no file, key or
+ * signature, -EFBIG, -EISDIR, -EPERM for one that others may write (guarded), -EAGAIN for one that
+ * changes meanwhile, or the errno of open or read; the error names file, option and mend.
  */
 int nuc_policy_file_read(const struct nuc_policy_file_wanted *wanted, struct nuc_policy_file *ret,
 			 nucleus_error **ret_err);

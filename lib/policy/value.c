@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* One value: is it of its option's type and form, and what is its canonical text. */
+#include <ctype.h>
+
 #include "policy_internal.h"
 
 int nuc_source_fail(const struct nuc_source *src, int code, const char *hint, const char *fmt, ...)
@@ -224,6 +226,24 @@ static int read_cpuset(const struct nuc_source *src, const struct nuc_option *o,
 	return take(src, nuc_format_cpuset(&set), ret);
 }
 
+static int read_sha256(const struct nuc_source *src, const struct nuc_option *o, const char *text,
+		       char **ret)
+{
+	char *digits;
+	size_t n = 0;
+
+	while (isxdigit((unsigned char)text[n]))
+		n++;
+	if (n != 64 || text[n])
+		return nuc_source_fail(src, -EINVAL, "64 hexadecimal digits: `nucleus policy hash FILE` "
+				       "prints them", "%s: '%s' is not a SHA-256", o->key,
+				       nuc_show(text).s);
+	digits = strdup(text);
+	for (n = 0; digits && digits[n]; n++)
+		digits[n] = (char)tolower((unsigned char)digits[n]);
+	return take(src, digits, ret);
+}
+
 static int read_string(const struct nuc_source *src, enum nuc_option_id id, const char *text,
 		       char **ret)
 {
@@ -240,6 +260,10 @@ static int read_string(const struct nuc_source *src, enum nuc_option_id id, cons
 			break;
 		return nuc_source_fail(src, -EINVAL, "letters, digits, - and ., at most 64",
 				       "%s: '%s' is not a host name", o->key, nuc_show(text).s);
+	case NUC_OPT_SECCOMP_PROFILE_SHA256:
+	case NUC_OPT_CAPS_POLICY_SHA256:
+	case NUC_OPT_LANDLOCK_POLICY_SHA256:
+		return read_sha256(src, o, text, ret);
 	case NUC_OPT_CPUSET:
 		return read_cpuset(src, o, text, ret);
 	case NUC_OPT_CWD:

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT */
+/* What a policy file is, by its content, and whether it is right: without a look at this host. */
+#include "policy_internal.h"
+#include "strict_read.h"
+
+struct kind {
+	const char *name;
+	/*
+	 * Reads the bytes, and adds lines to the report: each ends with a newline. -EINVAL, with an error
+	 * whose origin is file:line:column. NULL where this release has no reader.
+	 */
+	int (*check)(const char *bytes, size_t len, const char *name, struct nuc_buf *report,
+		     nucleus_error **ret_err);
+	int (*schema)(char **ret);
+	/* A table of this name, at the top, tells that it is one. None: what all others are. */
+	const char *keys[6];
+};
+
+/* ---- policy documents ----------------------------------------------------------------------- */
+
+static int check_document(const char *bytes, size_t len, const char *name, struct nuc_buf *report,
+			  nucleus_error **ret_err)
+{
+	_cleanup_policy_ nucleus_policy *policy = NULL;
+	_cleanup_doc_ struct nuc_doc *doc = NULL;
+	int r;
+
+	(void)report;
+	r = nucleus_policy_new(&policy);
+	if (r == 0)
+		r = nuc_doc_parse(bytes, len, name, &doc, ret_err);
+	/* Relative paths could start anywhere: they are not looked at. */
+	return r < 0 ? r : nuc_policy_add_document(policy, doc, name, "/", ret_err);
+}
+
+/* ---- kinds ---------------------------------------------------------------------------------- */
+
+static const struct kind kinds[] = {
+	{ "policy", check_document, nucleus_policy_schema, { NULL } },
+};
+
+static const struct kind *find_kind(const char *name)
+{
+	for (size_t i = 0; i < NUC_ARRAY_SIZE(kinds); i++)
+		if (!strcmp(kinds[i].name, name))
+			return &kinds[i];
+	return NULL;
+}
+
+static bool has_key(const struct nuc_doc *doc, const struct kind *kind)
+{
+	for (size_t i = 0; i < doc->n; i++)
+		for (size_t k = 0; k < NUC_ARRAY_SIZE(kind->keys) && kind->keys[k]; k++)
+			if (!strcmp(doc->items[i]->key, kind->keys[k]))
+				return true;
+	return false;
+}
+
+/* JSON is told by its first character, for a profile's name need not end in ".json". */
+static int parse_any(const char *bytes, size_t len, const char *name, struct nuc_doc **ret,
+		     nucleus_error **ret_err)
+{
+	size_t at = 0;
+
+	while (at < len && strchr(" \t\r\n", bytes[at]))
+		at++;
+	if (at < len && bytes[at] == '{')
+		return nuc_json_parse(bytes, len, name, ret, ret_err);
+	return nuc_doc_parse(bytes, len, name, ret, ret_err);
+}
+
+static int detect(const char *bytes, size_t len, const char *name, const struct kind **ret,
+		  nucleus_error **ret_err)
+{
+	_cleanup_doc_ struct nuc_doc *doc = NULL;
+	int r = parse_any(bytes, len, name, &doc, ret_err);
+
+	if (r < 0)
+		return r;
+	*ret = &kinds[0];
+	for (size_t i = 1; i < NUC_ARRAY_SIZE(kinds); i++)
+		if (has_key(doc, &kinds[i]))
+			*ret = &kinds[i];
+	return 0;
+}
+
+static int fail_kind(const char *name, nucleus_error **ret_err)
+{
+	_cleanup_buf_ struct nuc_buf hint = { 0 };
+	struct nuc_where where = { .stage = "policy", .layer = "option" };
+
+	nuc_buf_puts(&hint, "one of:");
+	for (size_t i = 0; i < NUC_ARRAY_SIZE(kinds); i++)
+		nuc_buf_printf(&hint, "%s %s", i ? "," : "", kinds[i].name);
+	where.hint = hint.s;
+	return nuc_fail(ret_err, -EINVAL, &where, "there is no kind of policy file '%s'",
+			nuc_show(name).s);
+}
+
+int nucleus_policy_file_check(const char *path, const char *kind_name, char **ret_report,
+			      nucleus_error **ret_err)
+{
+	const struct nuc_where memory = { .stage = "policy", .layer = "memory" };
+	const struct nuc_strict file = { .path = path, .origin = path, .max = NUC_DOC_MAX_BYTES };
+	const struct kind *kind = kind_name ? find_kind(kind_name) : NULL;
+	_cleanup_buf_ struct nuc_buf report = { 0 };
+	_cleanup_free_ char *bytes = NULL;
+	size_t len = 0;
+	int r;
+
+	if (!path)
+		return nuc_fail(ret_err, -EINVAL, &memory, "a path is wanted, not NULL");
+	if (kind_name && !kind)
+		return fail_kind(kind_name, ret_err);
+	r = nuc_strict_read(&file, &bytes, &len, ret_err);
+	if (r == 0 && !kind)
+		r = detect(bytes, len, path, &kind, ret_err);
+	if (r < 0)
+		return r;
+	nuc_buf_printf(&report, "%s\n", kind->name);
+	r = kind->check(bytes, len, path, &report, ret_err);
+	if (r == 0 && nuc_buf_take(&report, ret_report) < 0)
+		return nuc_fail(ret_err, -ENOMEM, &memory, "out of memory");
+	return r;
+}
+
+int nucleus_policy_schema_of(const char *kind_name, char **ret)
+{
+	const struct kind *kind = find_kind(kind_name ? kind_name : "policy");
+
+	return kind && kind->schema ? kind->schema(ret) : -EINVAL;
+}
