@@ -28,6 +28,12 @@ const struct cli_flag cli_flags[CLI_FLAG__COUNT] = {
 	[CLI_FLAG_TOML] = { "--toml", "", "", "print TOML" },
 	[CLI_FLAG_TEXT] = { "--text", "", "", "print text: every option and where it was set" },
 	[CLI_FLAG_HASH] = { "--hash", "", "", "print only the SHA-256 of the plan" },
+	[CLI_FLAG_KEY] = { "--key", "-k", "FILE",
+			   "key by nucleus policy keygen: to sign PREFIX.key, to verify PREFIX.pub" },
+	[CLI_FLAG_KIND] = { "--kind", "", "KIND",
+			    "what the files are: policy, seccomp, caps or landlock; else their "
+			    "content tells" },
+	[CLI_FLAG_REPLACE] = { "--replace", "", "", "replace a key that is there" },
 };
 
 struct parser {
@@ -220,6 +226,15 @@ static int set_cli_flag(struct parser *p, enum cli_flag_id id, const char *value
 		return parse_fd("--env-fd", value, strlen(value), &args->env_fd);
 	case CLI_FLAG_REQUIRE_PLAN:
 		return set_require_plan(args, value);
+	case CLI_FLAG_KEY:
+		args->key = value;
+		return 0;
+	case CLI_FLAG_KIND:
+		args->kind = value;
+		return 0;
+	case CLI_FLAG_REPLACE:
+		args->replace = true;
+		return 0;
 	case CLI_FLAG_STATS:
 		return set_stats(args, value);
 	case CLI_FLAG_STATUS_FD:

@@ -92,6 +92,9 @@ enum cli_flag_id {
 	CLI_FLAG_TOML,
 	CLI_FLAG_TEXT,
 	CLI_FLAG_HASH,
+	CLI_FLAG_KEY,
+	CLI_FLAG_KIND,
+	CLI_FLAG_REPLACE,
 	CLI_FLAG__COUNT
 };
 #define CLI_BIT(id) (1u << CLI_FLAG_##id)
@@ -135,6 +138,10 @@ int cli_doctor(const struct cli_args *args);
 int cli_policy_schema(const struct cli_args *args);
 int cli_policy_show(const struct cli_args *args);
 int cli_policy_check(const struct cli_args *args);
+int cli_policy_hash(const struct cli_args *args);
+int cli_policy_keygen(const struct cli_args *args);
+int cli_policy_sign(const struct cli_args *args);
+int cli_policy_verify(const struct cli_args *args);
 int cli_version(const struct cli_args *args);
 int cli_help(const struct cli_args *args);
 
@@ -152,7 +159,8 @@ struct cli_args {
 	bool config_fd_json;
 	const char *require_plan;
 	const char *stats; /* "text", "json"; NULL: not asked for */
-	bool help, quiet, hash;
+	const char *key, *kind;
+	bool help, quiet, hash, replace;
 	const char *format; /* "json", "toml", "text"; NULL when not asked for */
 	struct cli_setting *settings;
 	size_t n_settings;

@@ -18,14 +18,23 @@ const struct cli_command cli_commands[] = {
 	  CLI_BIT(HELP) | CLI_BIT(JSON), false, cli_doctor },
 	{ "cleanup", NULL, "", "remove what callers that were killed have left", CLI_OPERANDS_NONE,
 	  CLI_BIT(HELP), false, cli_cleanup },
-	{ "policy schema", NULL, "", "print the JSON Schema of policy documents", CLI_OPERANDS_NONE,
-	  CLI_BIT(HELP), false, cli_policy_schema },
+	{ "policy schema", NULL, "[KIND]", "print the JSON Schema of policy documents, or of a kind of file",
+	  CLI_OPERANDS_ANY, CLI_BIT(HELP), false, cli_policy_schema },
 	{ "policy show", NULL, "[--json|--toml|--text] [OPTIONS]",
 	  "print the policy that documents and flags make", CLI_OPERANDS_NONE,
 	  CLI_BIT(HELP) | POLICY_INPUT | CLI_BIT(JSON) | CLI_BIT(TOML) | CLI_BIT(TEXT), true,
 	  cli_policy_show },
-	{ "policy check", NULL, "FILE...", "read policy documents and say what is wrong",
-	  CLI_OPERANDS_ANY, CLI_BIT(HELP), false, cli_policy_check },
+	{ "policy check", NULL, "[--kind KIND] FILE...",
+	  "read policy documents and policy files, and say what is wrong", CLI_OPERANDS_ANY,
+	  CLI_BIT(HELP) | CLI_BIT(KIND), false, cli_policy_check },
+	{ "policy hash", NULL, "FILE...", "print the SHA-256 by which a file is pinned",
+	  CLI_OPERANDS_ANY, CLI_BIT(HELP), false, cli_policy_hash },
+	{ "policy keygen", NULL, "[--replace] PREFIX", "make PREFIX.key to sign with, and PREFIX.pub",
+	  CLI_OPERANDS_ANY, CLI_BIT(HELP) | CLI_BIT(REPLACE), false, cli_policy_keygen },
+	{ "policy sign", NULL, "--key PREFIX.key FILE...", "write FILE.sig", CLI_OPERANDS_ANY,
+	  CLI_BIT(HELP) | CLI_BIT(KEY), false, cli_policy_sign },
+	{ "policy verify", NULL, "--key PREFIX.pub FILE...", "say whether FILE.sig is right",
+	  CLI_OPERANDS_ANY, CLI_BIT(HELP) | CLI_BIT(KEY), false, cli_policy_verify },
 	{ "version", NULL, "", "print the version", CLI_OPERANDS_NONE, CLI_BIT(HELP), false,
 	  cli_version },
 	{ "help", NULL, "[COMMAND]", "print help", CLI_OPERANDS_ANY, CLI_BIT(HELP), false,
@@ -85,7 +94,7 @@ static int fail_unknown_command(char **words)
 
 	if (!strcmp(words[0], "policy")) {
 		if (!words[1])
-			return cli_fail(-EINVAL, "nucleus policy schema|show|check",
+			return cli_fail(-EINVAL, "`nucleus policy --help` lists the commands",
 					"`nucleus policy` needs to be told what to do");
 		if (asprintf(&two_words, "policy %s", words[1]) < 0)
 			two_words = NULL;
