@@ -18,7 +18,7 @@ const struct cli_command cli_commands[] = {
 	  CLI_BIT(HELP) | CLI_BIT(JSON), false, cli_doctor },
 	{ "cleanup", NULL, "", "remove what callers that were killed have left", CLI_OPERANDS_NONE,
 	  CLI_BIT(HELP), false, cli_cleanup },
-	{ "policy schema", NULL, "[KIND]", "print the JSON Schema of policy documents, or of a kind of file",
+	{ "policy schema", NULL, "[KIND]", "print the JSON Schema of policy documents, or of other files",
 	  CLI_OPERANDS_ANY, CLI_BIT(HELP), false, cli_policy_schema },
 	{ "policy show", NULL, "[--json|--toml|--text] [OPTIONS]",
 	  "print the policy that documents and flags make", CLI_OPERANDS_NONE,

@@ -77,7 +77,7 @@ static int detect(const char *bytes, size_t len, const char *name, const struct 
 
 	if (r < 0)
 		return r;
-	*ret = &kinds[0];
+	*ret = kinds;
 	for (size_t i = 1; i < NUC_ARRAY_SIZE(kinds); i++)
 		if (has_key(doc, &kinds[i]))
 			*ret = &kinds[i];
@@ -115,7 +115,7 @@ int nucleus_policy_file_check(const char *path, const char *kind_name, char **re
 	r = nuc_strict_read(&file, &bytes, &len, ret_err);
 	if (r == 0 && !kind)
 		r = detect(bytes, len, path, &kind, ret_err);
-	if (r < 0)
+	if (r < 0 || !kind)
 		return r;
 	nuc_buf_printf(&report, "%s\n", kind->name);
 	r = kind->check(bytes, len, path, &report, ret_err);

@@ -11,7 +11,7 @@ static int fail_null(nucleus_error **ret_err)
 	return nuc_fail(ret_err, -EINVAL, &where, "a path is wanted, not NULL");
 }
 
-/* Gives a key's id away, if it is asked for. What was done stays done where there is no memory for it. */
+/* Gives a key's id away, if it is asked for. What was done stays done without memory for it. */
 static int give_id(int r, const char *id, char **ret_id, nucleus_error **ret_err)
 {
 	const struct nuc_where memory = { .stage = "policy", .layer = "memory" };

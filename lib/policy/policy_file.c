@@ -52,7 +52,7 @@ int nuc_policy_files_check(const nucleus_policy *p, nucleus_error **ret_err)
 					nuc_option_key(sha256), nuc_option_key(path));
 	}
 	where.origin = nuc_policy_origin(p, NUC_OPT_POLICY_KEY);
-	where.hint = "name a seccomp profile, a capabilities policy or a Landlock policy, or remove the key";
+	where.hint = "name a seccomp profile, capabilities policy or Landlock policy, or remove it";
 	if (nuc_policy_str(p, NUC_OPT_POLICY_KEY) && !any)
 		return nuc_fail(ret_err, -EINVAL, &where,
 				"%s is set, but there is no policy file whose signature it could check",
@@ -102,24 +102,25 @@ int nuc_policy_file_read(const struct nuc_policy_file_wanted *wanted, struct nuc
 		"policy", "file", wanted->origin,
 		"if it is being written: write a new file and rename it; a comment makes it say nothing"
 	};
-	_cleanup_policy_file_ struct nuc_policy_file f = { 0 };
+	_cleanup_free_ char *bytes = NULL;
+	struct nuc_policy_file f;
 	int r;
 
-	r = nuc_strict_read(&file, &f.bytes, &f.len, ret_err);
+	r = nuc_strict_read(&file, &bytes, &f.len, ret_err);
 	if (r < 0)
 		return r;
 	/* Half of a file that is written in place is likely to be this. */
 	if (!f.len)
 		return nuc_fail(ret_err, -EINVAL, &empty, "%s is empty", wanted->path);
-	nuc_sha256_hex(f.bytes, f.len, f.sha256);
+	nuc_sha256_hex(bytes, f.len, f.sha256);
 	if (wanted->sha256)
 		r = check_pin(wanted, f.sha256, ret_err);
 	if (r == 0 && wanted->key)
 		r = check_signature(wanted, f.sha256, ret_err);
 	if (r < 0)
 		return r;
+	f.bytes = NUC_TAKE_PTR(bytes);
 	*ret = f;
-	f = (struct nuc_policy_file){ 0 };
 	return 0;
 }
 

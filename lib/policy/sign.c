@@ -25,7 +25,7 @@ static struct secrets *secrets_new(void)
 
 	if (p == MAP_FAILED)
 		return NULL;
-	/* Not to swap, not into a core dump, not into a child that another thread forks: where allowed. */
+	/* Not to swap, a core dump or a child that another thread forks: as far as is allowed. */
 	(void)mlock(p, sizeof(struct secrets));
 	(void)madvise(p, sizeof(struct secrets), MADV_DONTDUMP);
 	(void)madvise(p, sizeof(struct secrets), MADV_WIPEONFORK);
@@ -243,8 +243,8 @@ int nuc_keygen(const char *prefix, bool replace, char ret_id[NUC_KEY_ID_SIZE],
 /* Whether others could have it, too. */
 static int check_private(const char *path, const struct stat *st, nucleus_error **ret_err)
 {
-	_cleanup_free_ char *hint = nuc_strf("chmod 600 %s; if others had access to this host, make a new "
-					     "key", path);
+	_cleanup_free_ char *hint = nuc_strf("chmod 600 %s; if others had access to this host, "
+					     "make a new key", path);
 	const struct nuc_where owner = { "policy", "signature", NULL,
 					 "sign as the user to whom the key belongs" };
 	const struct nuc_where mode = { "policy", "signature", NULL, hint };
@@ -301,9 +301,9 @@ int nuc_sign(const char *path, const char *secret_key, char ret_id[NUC_KEY_ID_SI
 	_cleanup_new_file_ struct new_file f = { .dir = -1 };
 	_cleanup_free_ char *sig_path = nuc_strf("%s.sig", path), *bytes = NULL, *signed_text = NULL;
 	_cleanup_free_ char *text = NULL;
-	char id[NUC_KEY_ID_SIZE], sha256[65], hex[2 * crypto_sign_BYTES + 1];
+	char id[NUC_KEY_ID_SIZE] = "", sha256[65], hex[2 * crypto_sign_BYTES + 1];
 	unsigned char signature[crypto_sign_BYTES];
-	size_t len;
+	size_t len = 0;
 	int r;
 
 	if (!s || !sig_path)

@@ -26,7 +26,7 @@ char *nuc_signed_text(const char *id, const char *sha256)
 
 /* ---- reading -------------------------------------------------------------------------------- */
 
-/* A space and 2 * n digits; only one of the ways to write a byte, so that no flipped bit is overlooked. */
+/* A space and 2 * n digits. One way to write a byte, so that no flipped bit is overlooked. */
 static bool take_hex(const char **s, const char *end, unsigned char *ret, size_t n)
 {
 	const char *p = *s;
@@ -88,14 +88,15 @@ int nuc_line_fail(enum nuc_line_kind wanted, const char *path, const char *origi
 		"sign the file again: nucleus policy sign --key PREFIX.key FILE",
 	};
 	const struct nuc_where exposed = { "policy", "signature", origin,
-					   "give its PREFIX.pub; if others can read the secret key here, "
-					   "make a new one" };
+					   "give its PREFIX.pub; if others can read the secret key "
+					   "here, make a new one" };
 	const struct nuc_where where = { "policy", "signature", origin, hints[wanted] };
 	const char *found = NULL;
 
 	if (wanted != NUC_LINE_SECRET && is_secret(text, len))
 		return nuc_fail(ret_err, -EINVAL, &exposed,
-				"%s is a secret key: it belongs to whoever signs, and nowhere else", path);
+				"%s is a secret key: it belongs to whoever signs, and nowhere else",
+				path);
 	for (size_t i = 0; i < NUC_ARRAY_SIZE(names); i++)
 		if (i != wanted && begins(text, len, nuc_line_tags[i]))
 			found = names[i];
@@ -147,7 +148,8 @@ static int check_line(const char *path, const struct nuc_line *line, const char 
 		return nuc_fail(ret_err, -ENOMEM, &where, "out of memory");
 	if (strcmp(line->id, key->id) != 0)
 		return nuc_fail(ret_err, -EKEYREJECTED, &where,
-				"%s is signed by key %s, and key %s is required", path, line->id, key->id);
+				"%s is signed by key %s, and key %s is required", path, line->id,
+				key->id);
 	where.hint = "sign the file again: nucleus policy sign --key PREFIX.key FILE";
 	if (crypto_sign_verify_detached(line->signature, (const unsigned char *)text, strlen(text),
 					key->bytes) != 0)

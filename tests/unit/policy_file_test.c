@@ -218,7 +218,7 @@ END_TEST
 
 START_TEST(a_pin_is_64_digits)
 {
-	static const char *const bad[] = { "", "00", TEXT_SHA256 "0", "x" TEXT_SHA256 };
+	static const char *const bad[] = { "", "00", (TEXT_SHA256 "0"), ("x" TEXT_SHA256) };
 	struct nuc_policy_file_wanted w = wanted(put("caps", TEXT));
 
 	for (size_t i = 0; i < NUC_ARRAY_SIZE(bad); i++) {

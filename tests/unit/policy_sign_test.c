@@ -121,7 +121,8 @@ START_TEST(the_form_is_as_documented)
 {
 	static const char seed[] =
 		"9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60";
-	_cleanup_free_ char *secret = nuc_strf("nucleus-policy-secret-key-1 %s %s\n", "21fe31dfa154a261", seed);
+	_cleanup_free_ char *secret = nuc_strf("nucleus-policy-secret-key-1 21fe31dfa154a261 %s\n",
+						 seed);
 	_cleanup_free_ char *text = NULL;
 	size_t len;
 
