@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Run when the library is built: compiles the default list once for each set of parameters, and writes
- * the programs as C. libseccomp needs 2 ms for one, which is more than all the rest of a launch.
+ * the programs as C. libseccomp needs 2 ms for one, which is more than all the rest of a launch. Writes
+ * the names of system calls, too.
  */
+#include <seccomp.h>
+
 #include "allowlist.h"
 
 static int write_program(FILE *out, unsigned int i)
@@ -22,12 +25,30 @@ static int write_program(FILE *out, unsigned int i)
 	return 0;
 }
 
+/* By number: "" for what libseccomp has no name for. */
+static int write_names(const char *path)
+{
+	FILE *out = fopen(path, "we");
+
+	if (!out)
+		return -errno;
+	fprintf(out, "static const char *const syscall_names[] = {\n");
+	for (int nr = 0; nr < 1024; nr++) {
+		_cleanup_free_ char *name = seccomp_syscall_resolve_num_arch(SCMP_ARCH_X86_64, nr);
+
+		if (name)
+			fprintf(out, "\t[%d] = \"%s\",\n", nr, name);
+	}
+	fprintf(out, "};\n");
+	return fclose(out) ? -EIO : 0;
+}
+
 int main(int argc, char **argv)
 {
-	FILE *out = argc == 2 ? fopen(argv[1], "we") : NULL;
+	FILE *out = argc == 3 ? fopen(argv[1], "we") : NULL;
 
-	if (!out) {
-		fprintf(stderr, "usage: seccomp-generate FILE\n");
+	if (!out || write_names(argv[2]) < 0) {
+		fprintf(stderr, "usage: seccomp-generate PROGRAMS NAMES\n");
 		return 1;
 	}
 	for (unsigned int i = 0; i < 4; i++) {

@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: MIT */
+/* names: system calls of x86_64 by name and number, as libseccomp knew them at build time. */
+#pragma once
+
+/* NULL for a number without a name. */
+const char *nuc_syscall_name(long nr);
+/* -1 for no such name. */
+int nuc_syscall_number(const char *name);
