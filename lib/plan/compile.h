@@ -72,5 +72,8 @@ int nuc_explain_step(const struct nuc_plan *plan, uint32_t step, char **ret);
 const char *nuc_op_name(unsigned int op);
 /* Its argument kinds, three characters: see ops.def. */
 const char *nuc_op_args(unsigned int op);
+/* A JSON string; bytes that are not UTF-8 as \xNN. NULL when there is no memory. */
+struct json_t;
+struct json_t *nuc_json_text(const char *s, size_t len);
 /* Names of the set bits, separated by commas; kind as in ops.def. */
 void nuc_print_bits(struct nuc_buf *b, char kind, uint64_t bits);

@@ -246,7 +246,7 @@ int nuc_explain_step(const struct nuc_plan *p, uint32_t step, char **ret)
 /* ---- JSON ------------------------------------------------------------------------------------------- */
 
 /* Paths need not be UTF-8: other bytes are shown as \xNN. */
-static json_t *json_text(const char *s, size_t len)
+json_t *nuc_json_text(const char *s, size_t len)
 {
 	_cleanup_buf_ struct nuc_buf b = { 0 };
 
@@ -272,7 +272,7 @@ static json_t *json_list(const struct nuc_plan *p, const struct nuc_span *span, 
 	for (; s < end; s += strlen(s) + 1) {
 		const char *stop = until ? strchr(s, until) : NULL;
 
-		json_array_append_new(a, json_text(s, stop ? (size_t)(stop - s) : strlen(s)));
+		json_array_append_new(a, nuc_json_text(s, stop ? (size_t)(stop - s) : strlen(s)));
 	}
 	return a;
 }
@@ -288,7 +288,7 @@ static json_t *json_program(const struct nuc_plan *p, int program)
 		print_step(&b, p, s, true);
 		if (s->accept)
 			nuc_buf_puts(&b, " or it exists");
-		json_array_append_new(a, b.failed ? NULL : json_text(b.s, b.len));
+		json_array_append_new(a, b.failed ? NULL : nuc_json_text(b.s, b.len));
 	}
 	return a;
 }
@@ -309,7 +309,7 @@ int nuc_explain_json(const struct nuc_plan *p, char **ret)
 		      "mechanisms", mechanisms.s, "clone", namespaces.s, "user", "name",
 		      text_at(p, p->user_name), "uid", (json_int_t)p->uid, "gid", (json_int_t)p->gid,
 		      "host_uid", (json_int_t)p->host_uid, "host_gid", (json_int_t)p->host_gid, "cwd",
-		      json_text(text_at(p, p->cwd), strlen(text_at(p, p->cwd))), "timeout_ms", (json_int_t)p->timeout_ms, "landlock_abi",
+		      nuc_json_text(text_at(p, p->cwd), strlen(text_at(p, p->cwd))), "timeout_ms", (json_int_t)p->timeout_ms, "landlock_abi",
 		      (int)p->landlock_abi, "environment", json_list(p, &p->env, '='), "warnings",
 		      json_list(p, &p->warnings, 0), "notes", json_list(p, &p->notes, 0), "syscalls",
 		      json_list(p, &p->seccomp_calls, 0), "steps", "host",
