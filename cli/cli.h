@@ -133,6 +133,7 @@ extern const size_t cli_n_commands;
 
 int cli_run(const struct cli_args *args);
 int cli_explain(const struct cli_args *args);
+int cli_why(const struct cli_args *args);
 int cli_cleanup(const struct cli_args *args);
 int cli_doctor(const struct cli_args *args);
 int cli_policy_schema(const struct cli_args *args);

@@ -303,6 +303,25 @@ NUCLEUS_API int nucleus_sandbox_explain(const nucleus_sandbox *sandbox, const ch
 NUCLEUS_API int nucleus_sandbox_hash(const nucleus_sandbox *sandbox, char **ret);
 
 /**
+ * nucleus_sandbox_why - which layer of the plan would refuse something, why, and what would allow it
+ * @query: "open:/PATH" (or "read:", "list:"), "write:/PATH", "create:/PATH", "remove:/PATH",
+ *         "exec:PROGRAM" (a path, or a name that is looked up in the sandbox's PATH),
+ *         "connect:HOST:PORT" (or the path of a socket), "bind:PORT", "syscall:NAME" or, for these
+ *         arguments, "syscall:NAME(ARG0,ARG1,...)"
+ * @format: "text", or "json": one object with the keys query, allowed, partly (a call that is allowed
+ *         for some arguments only), certainty ("certain"; "inferred" where files of the host, or what
+ *         runs before, have a say), layer, errno, kills, rule, origin, fix; errno, origin and fix may be
+ *         null
+ *
+ * Nothing is run, and nothing but names, types and permissions of the host's files is looked at. A fix
+ * names what it opens, if it opens a hole. Returns 1 if it would be allowed, 0 if refused; -EINVAL for a
+ * query that is not understood (the hint lists the forms), an unknown format, or a sandbox without a
+ * policy; -ENOMEM. Since: 0.1
+ */
+NUCLEUS_API int nucleus_sandbox_why(const nucleus_sandbox *sandbox, const char *query,
+				    const char *format, char **ret, nucleus_error **ret_err);
+
+/**
  * nucleus_cgroup_settle - makes room for sandboxes with limits in the caller's own control group
  * @policy: nothing is done unless it asks for a limit that needs a control group
  *

@@ -2,8 +2,8 @@
 /* nucleus_sandbox_*: a policy applied to this host, ready to be started any number of times. */
 #include <fcntl.h>
 
-#include "compile.h"
 #include "process.h"
+#include "sandbox_internal.h"
 
 struct nucleus_sandbox {
 	struct nuc_prepared *prepared; /* NULL: no policy yet */
@@ -51,6 +51,11 @@ int nucleus_sandbox_apply_policy(nucleus_sandbox *s, const nucleus_policy *polic
 	nuc_prepared_free(s->prepared);
 	s->prepared = prepared;
 	return 0;
+}
+
+const struct nuc_plan *nuc_sandbox_plan(const nucleus_sandbox *s)
+{
+	return s->prepared ? s->prepared->plan : NULL;
 }
 
 const char *nucleus_sandbox_warning(const nucleus_sandbox *s, size_t index)
