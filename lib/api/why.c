@@ -92,10 +92,16 @@ static int print_json(const char *query, const struct nuc_answer *a, char **ret)
 	return 0;
 }
 
-static int print_text(const char *query, const struct nuc_answer *a, char **ret)
+static int print_text(const char *asked, const struct nuc_answer *a, char **ret)
 {
+	_cleanup_free_ char *query = strdup(asked);
 	struct nuc_buf b = { 0 };
 
+	if (!query)
+		return -ENOMEM;
+	for (char *s = query; *s; s++)
+		if ((unsigned char)*s < 0x20 || *s == 0x7f)
+			*s = '?';
 	if (!a->refused)
 		nuc_buf_printf(&b, "%s: allowed%s", query, a->partly ? " for some arguments" : "");
 	else if (a->kills)

@@ -472,9 +472,9 @@ static int check_interpreter(struct files *f)
 
 	if (!about)
 		return -ENOMEM;
-	if (!f->node.host[0] || f->depth >= 4)
+	if (f->depth >= 4)
 		return 0;
-	fd = open(f->node.host, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW | O_CLOEXEC);
+	fd = nuc_why_open(&f->tree, f->node.path);
 	n = fd < 0 ? 0 : read(fd, head, sizeof(head) - 1);
 	if (n < 3 || memcmp(head, "#!", 2) != 0)
 		return 0;

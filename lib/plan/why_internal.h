@@ -95,6 +95,8 @@ struct nuc_why_tree {
 int nuc_why_tree(const struct nuc_plan *plan, struct nuc_why_tree *ret);
 void nuc_why_tree_done(struct nuc_why_tree *t);
 void nuc_why_look(const struct nuc_why_tree *t, const char *path, struct nuc_why_node *ret);
+/* A regular file of a bind, for reading; -errno, -EINVAL for what is none. */
+int nuc_why_open(const struct nuc_why_tree *t, const char *path);
 /* Where a path of a bind is on the host, or "". */
 void nuc_why_host_path(const struct nuc_why_tree *t, const char *path, char ret[4096]);
 /* Whether the program's user may, by the permission bits: R 4, W 2, X 1. */

@@ -15,7 +15,7 @@ NUCLEUS = os.environ["NUCLEUS_CLI"]
 SOURCE = pathlib.Path(os.environ["NUCLEUS_SOURCE"])
 MAN = pathlib.Path(os.environ["NUCLEUS_MAN"])
 
-COMMANDS = ["run", "explain", "doctor", "cleanup", "policy schema", "policy show", "policy check",
+COMMANDS = ["run", "explain", "why", "doctor", "cleanup", "policy schema", "policy show", "policy check",
             "policy hash", "policy keygen", "policy sign", "policy verify", "version", "help"]
 
 
@@ -461,6 +461,51 @@ class PolicyFiles(Case):
         self.assertEqual(self.good("policy", "schema", "policy"), self.good("policy", "schema"))
         self.assertIn("seccomp, caps, landlock", self.refused("policy", "schema", "bogus"))
         self.refused("policy", "schema", "policy", "policy")
+class Why(Case):
+    """Questions that have one answer on every host; tests/live/why.py has the others."""
+
+    def why(self, *args, status):
+        r = self.nucleus("why", "--json", *args)
+        self.assertEqual((r.returncode, r.stderr), (status, ""))
+        return [json.loads(line) for line in r.stdout.splitlines()]
+
+    def test_one_answer_a_question(self):
+        answers = self.why("open:/etc/passwd", "syscall:ptrace", "connect:192.0.2.1:443", status=1)
+        self.assertEqual([(a["query"], a["allowed"], a["layer"], a["errno"]) for a in answers], [
+            ("open:/etc/passwd", True, "mount", None),
+            ("syscall:ptrace", False, "seccomp", "EPERM"),
+            ("connect:192.0.2.1:443", False, "network namespace", "ENETUNREACH")])
+        self.assertEqual({tuple(sorted(a)) for a in answers}, {(
+            "allowed", "certainty", "errno", "fix", "kills", "layer", "origin", "partly", "query",
+            "rule")})
+
+    def test_status(self):
+        self.why("create:/tmp/x", "syscall:read", status=0)
+        self.why("syscall:ioctl(0,0x5412)", status=1)
+        for bad in ("/etc/passwd", "open:", "open:x", "touch:/x", "syscall:no_such", "bind:x",
+                    "connect:host", "syscall:read(1", "syscall:read(a)", "syscall:read(1,2,3,4,5,6,7)",
+                    "syscall:read(1)x", ""):
+            self.assertIn("open:/PATH", self.refused("why", bad), bad)
+        self.assertIn("nothing is asked", self.refused("why"))
+
+    def test_a_fix_can_be_taken_at_its_word(self):
+        workspace = self.dir / "workspace"
+        workspace.mkdir()
+        (workspace / "program").write_text("x")
+        (workspace / "program").chmod(0o755)
+        asked = "--workspace", str(workspace), "exec:/workspace/program"
+        answer = self.why(*asked, status=1)[0]
+        self.assertEqual(answer["origin"], "--workspace")
+        flag = answer["fix"].split(" (in a document: ")
+        self.why(flag[0], *asked, status=0)
+        config = self.file("policy.toml", flag[1].partition(");")[0] + "\n")
+        self.why("--config", config, *asked, status=0)
+
+    def test_text(self):
+        r = self.nucleus("why", "syscall:kexec_load")
+        self.assertEqual(r.returncode, 1)
+        self.assertTrue(r.stdout.startswith(
+            "syscall:kexec_load: refused by seccomp, which kills the process\n  rule    "), r.stdout)
 
 
 class Input(Case):

@@ -310,6 +310,40 @@ START_TEST(origins_and_certainty)
 }
 END_TEST
 
+/* A hostile workspace: names that move the terminal, links in a ring, a pipe that nobody writes to. */
+START_TEST(a_hostile_workspace)
+{
+	static const char *const links[][2] = { { "evil", "/\033[2J\nfix: yes" }, { "ring", "ring" },
+						{ "up", "../../../../../etc/shadow" } };
+	static const struct expected asked[] = {
+		{ READ, "/workspace/evil", ROOT, ENOENT, "?[2J?fix", NULL },
+		{ READ, "/workspace/ring", ROOT, ELOOP, NULL, NULL },
+		{ READ, "/workspace/up", ROOT, ENOENT, "/etc/shadow", "password" },
+		{ READ, "/workspace/../etc/passwd", OK },
+		{ EXEC, "/workspace/pipe", "permissions", EACCES, NULL, NULL },
+		{ REMOVE, "/workspace/evil", OK },
+	};
+	_cleanup_free_ struct nuc_plan *plan = NULL;
+	_cleanup_free_ char *pipe = nuc_strf("%s/pipe", host_dir);
+
+	for (size_t i = 0; i < NUC_ARRAY_SIZE(links); i++) {
+		_cleanup_free_ char *path = nuc_strf("%s/%s", host_dir, links[i][0]);
+
+		ck_assert_int_eq(symlink(links[i][1], path), 0);
+	}
+	ck_assert_int_eq(mkfifo(pipe, 0755), 0);
+	plan = plan_of(WITH("workspace.path=%", "workspace.exec=true"), true);
+	for (size_t i = 0; i < NUC_ARRAY_SIZE(asked); i++)
+		must_answer(plan, &asked[i], "hostile");
+	for (size_t i = 0; i < NUC_ARRAY_SIZE(links); i++) {
+		_cleanup_free_ char *path = nuc_strf("%s/%s", host_dir, links[i][0]);
+
+		ck_assert_int_eq(unlink(path), 0);
+	}
+	ck_assert_int_eq(unlink(pipe), 0);
+}
+END_TEST
+
 START_TEST(questions_without_sense)
 {
 	static const struct nuc_question bad[] = {
@@ -428,6 +462,7 @@ int main(void)
 	tcase_add_loop_test(t, the_root_of_every_sandbox, 0, 2);
 	tcase_add_loop_test(t, what_a_user_gives, 0, 2 * (int)NUC_ARRAY_SIZE(given));
 	tcase_add_test(t, origins_and_certainty);
+	tcase_add_test(t, a_hostile_workspace);
 	tcase_add_loop_test(t, questions_without_sense, 0, 12);
 	tcase_add_loop_test(t, arguments_are_answered_exactly, 0, 12);
 	tcase_add_test(t, outcomes_are_those_of_the_list);
