@@ -461,6 +461,8 @@ class PolicyFiles(Case):
         self.assertEqual(self.good("policy", "schema", "policy"), self.good("policy", "schema"))
         self.assertIn("seccomp, caps, landlock", self.refused("policy", "schema", "bogus"))
         self.refused("policy", "schema", "policy", "policy")
+
+
 class Why(Case):
     """Questions that have one answer on every host; tests/live/why.py has the others."""
 
