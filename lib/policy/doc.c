@@ -21,6 +21,7 @@ void nuc_doc_free(struct nuc_doc *doc)
 		free(doc->s);
 		break;
 	case NUC_DOC_INT:
+	case NUC_DOC_UINT:
 	case NUC_DOC_FLOAT:
 	case NUC_DOC_BOOL:
 	case NUC_DOC_NULL:

@@ -13,6 +13,7 @@ enum nuc_doc_type {
 	NUC_DOC_BOOL,
 	NUC_DOC_DATETIME,	/* text as written, valid: no option takes one */
 	NUC_DOC_NULL,		/* JSON only: no option takes one */
+	NUC_DOC_UINT,		/* above INT64_MAX: nuc_json_parse_wide() only */
 };
 
 struct nuc_doc {
@@ -25,6 +26,7 @@ struct nuc_doc {
 			size_t len;
 		};
 		int64_t i;
+		uint64_t u;
 		double f;
 		bool b;
 		struct {
@@ -47,6 +49,12 @@ int nuc_toml_parse(const char *text, size_t len, const char *name, struct nuc_do
 		   nucleus_error **ret_err);
 int nuc_json_parse(const char *text, size_t len, const char *name, struct nuc_doc **ret,
 		   nucleus_error **ret_err);
+/*
+ * The same, for documents whose integers go up to UINT64_MAX, as OCI's do (arguments of system calls):
+ * those above INT64_MAX are NUC_DOC_UINT.
+ */
+int nuc_json_parse_wide(const char *text, size_t len, const char *name, struct nuc_doc **ret,
+			nucleus_error **ret_err);
 void nuc_doc_free(struct nuc_doc *doc);
 
 static inline void nuc_doc_freep(struct nuc_doc **d)

@@ -13,6 +13,7 @@ struct nuc_doc_cursor {
 	struct nuc_doc_pos pos;	/* of *s */
 	const char *name;	/* of the document, for origins */
 	const char *layer;	/* "toml" or "json" */
+	bool wide;		/* JSON: integers go up to UINT64_MAX */
 	nucleus_error **ret_err;
 };
 

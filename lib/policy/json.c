@@ -212,6 +212,38 @@ static void skip_close(struct nuc_doc_cursor *c, size_t n)
 	nuc_doc_skip(c, 1);
 }
 
+/*
+ * jansson's integers are of 63 bits and a sign. For a wide document it takes every number for a real,
+ * so that none overflows, and what is an integer is read from the text: digits, and no more.
+ */
+static int convert_number(const struct nuc_doc_cursor *c, json_t *j, struct nuc_doc *doc)
+{
+	struct nuc_doc_cursor end = *c;
+	_cleanup_free_ char *text = NULL;
+
+	skip_token(&end);
+	text = nuc_doc_copy(c->s, (size_t)(end.s - c->s));
+	if (!text)
+		return -ENOMEM;
+	if (!c->wide || strpbrk(text, ".eE")) {
+		doc->type = NUC_DOC_FLOAT;
+		doc->f = json_real_value(j);
+		return 0;
+	}
+	errno = 0;
+	doc->type = NUC_DOC_INT;
+	doc->i = strtoll(text, NULL, 10);
+	if (errno == ERANGE && *text != '-') {
+		errno = 0;
+		doc->type = NUC_DOC_UINT;
+		doc->u = strtoull(text, NULL, 10);
+	}
+	if (errno == ERANGE)
+		return nuc_doc_fail(c, c->pos, "integers go up to 18446744073709551615",
+				    "the number is out of range");
+	return 0;
+}
+
 static int convert(struct nuc_doc_cursor *c, json_t *j, struct nuc_doc **ret)
 {
 	_cleanup_doc_ struct nuc_doc *doc = calloc(1, sizeof(*doc));
@@ -247,8 +279,7 @@ static int convert(struct nuc_doc_cursor *c, json_t *j, struct nuc_doc **ret)
 		doc->i = json_integer_value(j);
 		break;
 	case JSON_REAL:
-		doc->type = NUC_DOC_FLOAT;
-		doc->f = json_real_value(j);
+		r = convert_number(c, j, doc);
 		break;
 	case JSON_TRUE:
 	case JSON_FALSE:
@@ -267,10 +298,11 @@ static int convert(struct nuc_doc_cursor *c, json_t *j, struct nuc_doc **ret)
 	return 0;
 }
 
-int nuc_json_parse(const char *text, size_t len, const char *name, struct nuc_doc **ret,
-		   nucleus_error **ret_err)
+static int parse(const char *text, size_t len, const char *name, bool wide, struct nuc_doc **ret,
+		 nucleus_error **ret_err)
 {
-	struct nuc_doc_cursor c = { .name = name, .layer = "json", .ret_err = ret_err };
+	struct nuc_doc_cursor c = { .name = name, .layer = "json", .wide = wide, .ret_err = ret_err };
+	const size_t flags = JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL | (wide ? JSON_DECODE_INT_AS_REAL : 0);
 	json_auto_t *j = NULL;
 	char found[NUC_DOC_FOUND_SIZE];
 	struct nuc_doc_cursor first;
@@ -291,9 +323,21 @@ int nuc_json_parse(const char *text, size_t len, const char *name, struct nuc_do
 	r = check_depth(c);
 	if (r < 0)
 		return r;
-	j = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
+	j = json_loadb(text, len, flags, &error);
 	if (!j)
 		return syntax_error(&c, &error);
 	r = convert(&first, j, ret);
-	return r < 0 ? nuc_doc_no_memory(&c) : 0;
+	return r == -ENOMEM ? nuc_doc_no_memory(&c) : r;
+}
+
+int nuc_json_parse(const char *text, size_t len, const char *name, struct nuc_doc **ret,
+		   nucleus_error **ret_err)
+{
+	return parse(text, len, name, false, ret, ret_err);
+}
+
+int nuc_json_parse_wide(const char *text, size_t len, const char *name, struct nuc_doc **ret,
+			nucleus_error **ret_err)
+{
+	return parse(text, len, name, true, ret, ret_err);
 }

@@ -13,6 +13,7 @@ static const char *const found_names[] = {
 	[NUC_DOC_STRING] = "a string",	       [NUC_DOC_INT] = "an integer",
 	[NUC_DOC_FLOAT] = "a float",	       [NUC_DOC_BOOL] = "a boolean",
 	[NUC_DOC_DATETIME] = "a date or time", [NUC_DOC_NULL] = "null",
+	[NUC_DOC_UINT] = "an integer",
 };
 
 static const char *const wanted_names[] = {

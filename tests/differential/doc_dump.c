@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * doc-dump toml|json: reads documents from standard input and answers each with a line: its content
+ * doc-dump toml|json|wide: reads documents from standard input and answers each with a line: its content
  * as typed JSON, or "!" and the error. A document is preceded by its length, 4 bytes, least
  * significant first. One process for thousands of documents: starting one each would be most of the
  * test's time.
@@ -40,6 +40,9 @@ static json_t *dump(const struct nuc_doc *d)
 	case NUC_DOC_INT:
 		snprintf(text, sizeof(text), "%lld", (long long)d->i);
 		return json_pack("[s, s]", "int", text);
+	case NUC_DOC_UINT:
+		snprintf(text, sizeof(text), "%llu", (unsigned long long)d->u);
+		return json_pack("[s, s]", "int", text);
 	case NUC_DOC_FLOAT:
 		snprintf(text, sizeof(text), "%a", d->f);
 		return json_pack("[s, s]", "float", text);
@@ -53,13 +56,16 @@ static json_t *dump(const struct nuc_doc *d)
 	abort();
 }
 
-static void answer(bool json, const char *text, size_t len)
+typedef int (*reader)(const char *text, size_t len, const char *name, struct nuc_doc **ret,
+		      nucleus_error **ret_err);
+
+static void answer(reader parse, const char *text, size_t len)
 {
 	_cleanup_error_ nucleus_error *e = NULL;
 	_cleanup_doc_ struct nuc_doc *doc = NULL;
 	json_t *j;
 
-	if ((json ? nuc_json_parse : nuc_toml_parse)(text, len, "test", &doc, &e) < 0) {
+	if (parse(text, len, "test", &doc, &e) < 0) {
 		printf("!%s: %s\n", nucleus_error_origin(e), nucleus_error_message(e));
 		return;
 	}
@@ -72,7 +78,10 @@ static void answer(bool json, const char *text, size_t len)
 
 int main(int argc, char **argv)
 {
-	bool json = argc > 1 && strcmp(argv[1], "json") == 0;
+	const char *form = argc > 1 ? argv[1] : "";
+	reader parse = !strcmp(form, "json") ? nuc_json_parse
+		       : !strcmp(form, "wide") ? nuc_json_parse_wide
+					       : nuc_toml_parse;
 	unsigned char head[4];
 
 	while (fread(head, 1, sizeof(head), stdin) == sizeof(head)) {
@@ -82,7 +91,7 @@ int main(int argc, char **argv)
 
 		if (!text || fread(text, 1, len, stdin) != len)
 			return 1;
-		answer(json, text, len);
+		answer(parse, text, len);
 		fflush(stdout);
 	}
 	return 0;

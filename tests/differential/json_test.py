@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""Compares the JSON reader with Python's json, on thousands of made-up documents: compare.py.
+"""Compares the JSON readers with Python's json, on thousands of made-up documents: compare.py.
 
 usage: json_test.py DOC_DUMP [SEED]
 """
@@ -13,6 +13,7 @@ import compare
 
 SEED = 8259
 GENERATED, MUTATED, HOSTILE = 3000, 10000, 4000
+WIDE = False  # integers up to 2^64 - 1
 
 STRICTER = [
     "the number is out of range",               # Python's integers have no end, its reals have inf
@@ -45,7 +46,8 @@ def string(rng, text):
 
 
 def number(rng):
-    text = rng.choice(["", "-"]) + str(rng.getrandbits(rng.choice([1, 4, 31, 63])))
+    sign = rng.choice(["", "-"])
+    text = sign + str(rng.getrandbits(rng.choice([1, 4, 31, 63] + ([64] if WIDE and not sign else []))))
     if rng.random() < 0.4:
         text += "." + "".join(rng.choice("0123456789") for _ in range(rng.randint(1, 20)))
     if rng.random() < 0.3:
@@ -77,7 +79,8 @@ def table(rng, depth=0):
 PIECES = [b"{", b"}", b"[", b"]", b",", b":", b'"', b"\\", b"\\u", b"\\ud83d", b"\\u0000", b"'",
           b"/", b"//", b"#", b" ", b"\t", b"\n", b"\r", b"\x0b", b"\x0c", b"\x00", b"\x1f",
           b"\x7f", b"\xa0", b"\xc2\xa0", b"\xff", b"\xed\xa0\x80", b"\xef\xbb\xbf", b"-", b"+",
-          b".", b"e", b"E", b"0", b"1", b"9", b"9223372036854775808", b"1e999", b"0x1", b"NaN",
+          b".", b"e", b"E", b"0", b"1", b"9", b"9223372036854775808", b"18446744073709551615", b"18446744073709551616",
+          b"1e999", b"0x1", b"NaN",
           b"Infinity", b"-Infinity", b"true", b"null", b"nul", b"True", b'"a"', b'"a":1,',
           b',"a":1', b"{}", b"[]"]
 
@@ -141,15 +144,21 @@ def reference(text):
     return meaning(value) if isinstance(value, dict) else None
 
 
-def main():
-    seed = int(sys.argv[2]) if len(sys.argv) > 2 else SEED
+def try_reader(form, seed):
     rng = random.Random(seed)
-    print("seed", seed)
+    print(form, "seed", seed)
     valid = [table(rng).encode() for _ in range(GENERATED)]
-    with compare.Comparison([sys.argv[1], "json"], reference, STRICTER) as test:
+    with compare.Comparison([sys.argv[1], form], reference, STRICTER) as test:
         test.all_accepted("valid", valid)
         test.mixed("mutated", [mutate(rng, rng.choice(valid)) for _ in range(MUTATED)])
         test.mixed("hostile", [hostile(rng) for _ in range(HOSTILE)])
+
+
+def main():
+    global WIDE
+    for form in "json", "wide":
+        WIDE = form == "wide"
+        try_reader(form, int(sys.argv[2]) if len(sys.argv) > 2 else SEED)
 
 
 main()

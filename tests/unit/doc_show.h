@@ -47,6 +47,9 @@ static inline void doc_show(struct nuc_buf *b, const struct nuc_doc *d)
 	case NUC_DOC_INT:
 		nuc_buf_printf(b, "%lld", (long long)d->i);
 		break;
+	case NUC_DOC_UINT:
+		nuc_buf_printf(b, "%lluu", (unsigned long long)d->u);
+		break;
 	case NUC_DOC_FLOAT:
 		nuc_buf_printf(b, "%.17gf", d->f);
 		break;

@@ -94,6 +94,28 @@ START_TEST(refusals)
 }
 END_TEST
 
+START_TEST(a_wide_document_has_unsigned_integers)
+{
+	static const struct doc_case cases[] = {
+		{ "{\"a\": 9223372036854775807, \"b\": -9223372036854775808, \"c\": -0}",
+		  "{a: 9223372036854775807, b: -9223372036854775808, c: 0}" },
+		{ "{\"a\": 9223372036854775808, \"b\": 18446744073709551615,\"c\":4294967295}",
+		  "{a: 9223372036854775808u, b: 18446744073709551615u, c: 4294967295}" },
+		{ "{\"a\": [1, 2.0, 1e3, -1]}", "{a: [1, 2f, 1000f, -1]}" },
+	};
+	static const struct doc_error errors[] = {
+		{ "{\"a\": 18446744073709551616}", "1:7", "out of range" },
+		{ "{\"a\": 1,\n \"b\": [0, -9223372036854775809]}", "2:11", "out of range" },
+		{ "{\"a\": 1e999}", "1:7", "out of range" },
+		{ "{\"a\": 1, \"a\": 2}", "1:10", "key \"a\" is set twice" },
+		{ "{\"a\": 01}", "1:7", "not JSON" },
+	};
+
+	DOC_EXPECT_ALL(nuc_json_parse_wide, cases);
+	DOC_REFUSE_ALL(nuc_json_parse_wide, errors);
+}
+END_TEST
+
 START_TEST(values_know_where_they_stood)
 {
 	static const char text[] = "\n"
@@ -333,6 +355,7 @@ int main(void)
 	tcase_set_timeout(t, 100);
 	tcase_add_test(t, values);
 	tcase_add_test(t, refusals);
+	tcase_add_test(t, a_wide_document_has_unsigned_integers);
 	tcase_add_test(t, values_know_where_they_stood);
 	tcase_add_test(t, depth_is_limited);
 	tcase_add_test(t, hostile_size_takes_linear_time);
