@@ -1,26 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* seccomp: from the list to a BPF program. */
 #include <linux/audit.h>
-#include <linux/memfd.h>
 #include <linux/seccomp.h>
-#include <seccomp.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 
+#include "export.h"
 #include "seccomp_internal.h"
 
-#ifndef MFD_NOEXEC_SEAL
-#define MFD_NOEXEC_SEAL 0x0008U
-#endif
-
-#define X32_BIT 0x40000000U /* __X32_SYSCALL_BIT, which glibc does not give to x86_64 programs */
 #define API_LEVEL 3 /* the first with KILL_PROCESS (seccomp_api_get(3)) */
-
-static void release_context(scmp_filter_ctx *context)
-{
-	if (*context)
-		seccomp_release(*context);
-}
 
 /* Errors of libseccomp that are not ours to explain mean: it does not know what we need. */
 static int from_libseccomp(int r)
@@ -104,19 +90,6 @@ static int add_list(scmp_filter_ctx context, unsigned flags)
 }
 
 /*
- * A file in memory to export into. MFD_NOEXEC_SEAL (Linux 6.3) must be given where the caller's
- * namespace has vm.memfd_noexec=2, and is EINVAL on older kernels.
- */
-static int open_memory(void)
-{
-	int fd = memfd_create("nucleus-seccomp", MFD_CLOEXEC | MFD_NOEXEC_SEAL);
-
-	if (fd < 0 && errno == EINVAL)
-		fd = memfd_create("nucleus-seccomp", MFD_CLOEXEC);
-	return fd < 0 ? -errno : fd;
-}
-
-/*
  * What goes before libseccomp's program: numbers past the end of the list are ENOSYS, as on a
  * kernel that has them not. glibc and others fall back from ENOSYS only, and what Linux adds later
  * must not turn into EPERM. The architecture and x32 are left to the program that follows, which
@@ -126,50 +99,15 @@ static const struct sock_filter prologue[] = {
 	BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch)),
 	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_X86_64, 0, 4),
 	BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-	BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, X32_BIT, 2, 0),
+	BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, NUC_X32_BIT, 2, 0),
 	BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, NUC_SECCOMP_NEWEST, 0, 1),
 	BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
 };
 
-static int export_program(scmp_filter_ctx context, struct sock_filter **ret, size_t *ret_count)
-{
-	_cleanup_free_ struct sock_filter *program = NULL;
-	_cleanup_free_ char *bytes = NULL;
-	_cleanup_close_ int fd = -1;
-	size_t len, count;
-	int r;
-
-	fd = open_memory();
-	if (fd < 0)
-		return fd;
-	/* seccomp_export_bpf_mem() is libseccomp 2.6 */
-	r = seccomp_export_bpf(context, fd);
-	if (r < 0)
-		return from_libseccomp(r);
-	if (lseek(fd, 0, SEEK_SET) < 0)
-		return -errno;
-	r = nuc_read_fd(fd, BPF_MAXINSNS * sizeof(*program), &bytes, &len);
-	if (r < 0)
-		return r;
-	if (len == 0 || len % sizeof(*program))
-		return -ENOTSUP;
-	count = NUC_ARRAY_SIZE(prologue) + len / sizeof(*program);
-	if (count > BPF_MAXINSNS)
-		return -ENOTSUP;
-	program = malloc(count * sizeof(*program));
-	if (!program)
-		return -ENOMEM;
-	memcpy(program, prologue, sizeof(prologue));
-	memcpy(program + NUC_ARRAY_SIZE(prologue), bytes, len);
-	*ret = NUC_TAKE_PTR(program);
-	*ret_count = count;
-	return 0;
-}
-
 int nuc_seccomp_compile(const struct nuc_seccomp_params *params, struct sock_filter **ret,
 			size_t *ret_count)
 {
-	_cleanup_(release_context) scmp_filter_ctx context = NULL;
+	_cleanup_seccomp_ scmp_filter_ctx context = NULL;
 	int r;
 
 	/* Not what libseccomp finds out about this kernel: the program may run on another. */
@@ -188,5 +126,6 @@ int nuc_seccomp_compile(const struct nuc_seccomp_params *params, struct sock_fil
 	r = add_list(context, nuc_seccomp_flags(params));
 	if (r < 0)
 		return r;
-	return export_program(context, ret, ret_count);
+	r = nuc_seccomp_export(context, prologue, NUC_ARRAY_SIZE(prologue), ret, ret_count);
+	return r == -E2BIG ? -ENOTSUP : r;
 }
