@@ -290,14 +290,14 @@ static long load_filter(const struct nuc_context *c, uint32_t at, unsigned long 
  */
 static long load_seccomp(const struct nuc_context *c, const struct nuc_step *s)
 {
-	const unsigned long flags = SECCOMP_FILTER_FLAG_NEW_LISTENER | WAIT_KILLABLE_RECV;
+	const unsigned long log = s->flags & NUC_STEP_LOG ? SECCOMP_FILTER_FLAG_LOG : 0;
 	long r;
 
 	if (!s->arg[1])
-		return load_filter(c, s->arg[0], 0);
-	r = load_filter(c, s->arg[1], flags);
+		return load_filter(c, s->arg[0], log);
+	r = load_filter(c, s->arg[1], SECCOMP_FILTER_FLAG_NEW_LISTENER | WAIT_KILLABLE_RECV | log);
 	if (r == -EBUSY && !(c->plan->observe & NUC_OBSERVE_TRACE))
-		return load_filter(c, s->arg[0], 0);
+		return load_filter(c, s->arg[0], log);
 	if (r < 0)
 		return r;
 	c->progress->listener = (int32_t)r;

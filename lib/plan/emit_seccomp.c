@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* Emitter of the system call filter, the last step before exec. */
-#include <linux/filter.h>
+/* Emitter of the system call filter, the last step before exec: the built-in list, or a profile. */
+#include <linux/seccomp.h>
 
-#include "allowlist.h"
 #include "builder.h"
+#include "observing.h"
+#include "profile_report.h"
+#include "verdict.h"
 
 /* The same filter, so that init is told of what it refuses: see lib/launch/observe.c. */
-static int emit_observing(struct nuc_builder *b, const struct sock_filter *filter, size_t count,
-			  uint16_t default_errno, uint32_t *ret)
+static int emit_observing(struct nuc_builder *b, const char *origin, const struct sock_filter *filter,
+			  size_t count, uint16_t default_errno, uint32_t *ret)
 {
 	_cleanup_free_ struct sock_filter *observing = NULL;
 	struct nuc_span span;
@@ -17,6 +19,11 @@ static int emit_observing(struct nuc_builder *b, const struct sock_filter *filte
 	if (!b->head.observe)
 		return 0;
 	r = nuc_seccomp_observing(filter, count, b->head.observe, default_errno, &observing, &n);
+	if (r == -E2BIG)
+		return nuc_b_fail(b, -EINVAL, "seccomp", origin,
+				  "name fewer calls or values, or set security.observe = \"off\"",
+				  "the filter of %zu instructions leaves no room for telling what it refuses",
+				  count);
 	if (r < 0)
 		return r;
 	span.len = (uint32_t)(n * sizeof(*observing));
@@ -25,45 +32,115 @@ static int emit_observing(struct nuc_builder *b, const struct sock_filter *filte
 	return 0;
 }
 
-static int emit_seccomp(struct nuc_builder *b)
+struct filter {
+	const char *origin;
+	const struct sock_filter *insns;
+	size_t n;
+	uint16_t default_errno; /* what it answers to what it does not know: also a refusal */
+	uint16_t flags;		/* of the step */
+};
+
+static int emit_filter(struct nuc_builder *b, const struct filter *f, const struct nuc_buf *calls)
+{
+	struct nuc_span span = { .len = (uint32_t)(f->n * sizeof(*f->insns)) };
+	uint32_t verdict, observing = 0;
+	int r;
+
+	if (calls->failed)
+		return -ENOMEM;
+	b->head.seccomp_calls.len = (uint32_t)calls->len;
+	b->head.seccomp_calls.at = nuc_b_bytes(b, calls->s, calls->len);
+	span.at = nuc_b_bytes(b, f->insns, span.len);
+	verdict = nuc_b_bytes(b, &span, sizeof(span));
+	r = emit_observing(b, f->origin, f->insns, f->n, f->default_errno, &observing);
+	if (r < 0)
+		return r;
+	nuc_b_step(b, NUC_PROG_INIT, NUC_OP_SECCOMP, f->origin, verdict, observing, 0)->flags = f->flags;
+	nuc_b_enforced(b, NUC_MECH_SECCOMP);
+	return 0;
+}
+
+static void add_call(struct nuc_buf *calls, const char *name, const char *filter)
+{
+	nuc_buf_printf(calls, "%s\t%s", name, filter);
+	nuc_buf_add(calls, "", 1);
+}
+
+/* A profile takes the place of the list: it may allow more, which the plan says in its notes. */
+static int emit_profile(struct nuc_builder *b, const struct nuc_policy_file_wanted *wanted)
+{
+	const struct nuc_profile_target target = {
+		.kernel_major = b->world->facts.kernel_major,
+		.kernel_minor = b->world->facts.kernel_minor,
+		.caps = 0,
+	};
+	_cleanup_policy_file_ struct nuc_policy_file file = { 0 };
+	_cleanup_profile_ struct nuc_profile *profile = NULL;
+	_cleanup_verdicts_ struct nuc_verdicts verdicts = { 0 };
+	_cleanup_free_ struct sock_filter *insns = NULL;
+	_cleanup_buf_ struct nuc_buf calls = { 0 };
+	/* The file is where a refusal comes from. Its path is not part of what is enforced. */
+	struct filter f = { .origin = wanted->path, .default_errno = EPERM };
+	int r;
+
+	r = b->world->read_policy_file(b->world, wanted, &file, b->err);
+	if (r == 0)
+		r = nuc_profile_parse(file.bytes, file.len, wanted->path, &profile, b->err);
+	if (r == 0)
+		r = nuc_profile_compile(profile, &target, &insns, &f.n, b->err);
+	if (r == 0)
+		r = nuc_verdicts_of_profile(profile, &target, &verdicts);
+	if (r == 0)
+		r = nuc_profile_notes(profile, &target, file.sha256, &b->notes);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < verdicts.n; i++) {
+		const struct nuc_verdict *v = &verdicts.v[i];
+
+		if (v->passes)
+			add_call(&calls, v->name,
+				 v->words ? v->words : v->action == SECCOMP_RET_LOG ? "logged" : "");
+	}
+	f.insns = insns;
+	if ((profile->default_action & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_ERRNO)
+		f.default_errno = profile->default_action & SECCOMP_RET_DATA;
+	f.flags = profile->log ? NUC_STEP_LOG : 0;
+	return emit_filter(b, &f, &calls);
+}
+
+static int emit_list(struct nuc_builder *b, const char *origin)
 {
 	const struct nuc_seccomp_params params = {
 		.network = true,
 		.netlink_route = nuc_policy_int(b->policy, NUC_OPT_NETWORK) == 1,
 	};
-	const char *origin = nuc_policy_origin(b->policy, NUC_OPT_SECCOMP);
-	const struct sock_filter *filter;
+	struct filter f = { .origin = origin, .default_errno = EPERM };
 	_cleanup_buf_ struct nuc_buf calls = { 0 };
 	const struct nuc_seccomp_row *row;
-	struct nuc_span span;
-	uint32_t verdict, observing = 0;
-	size_t n;
-	int r;
 
-	if (nuc_policy_int(b->policy, NUC_OPT_SECCOMP) == 1)
+	nuc_seccomp_builtin(&params, &f.insns, &f.n);
+	for (size_t i = 0; (row = nuc_seccomp_allowed(&params, i)); i++)
+		add_call(&calls, row->name, row->filter);
+	return emit_filter(b, &f, &calls);
+}
+
+static int emit_seccomp(struct nuc_builder *b)
+{
+	const char *origin = nuc_policy_origin(b->policy, NUC_OPT_SECCOMP);
+	struct nuc_policy_file_wanted profile;
+	bool has_profile = nuc_policy_file_of(b->policy, NUC_FILE_SECCOMP, &profile);
+
+	if (nuc_policy_int(b->policy, NUC_OPT_SECCOMP) == 1) {
+		if (has_profile)
+			return nuc_b_fail(b, -EINVAL, "seccomp", profile.origin, "remove one of the two",
+					  "security.seccomp-profile is set, but security.seccomp is off");
 		return nuc_b_missing(b, NUC_MECH_SECCOMP, origin, "it was switched off",
 				     "remove security.seccomp = \"off\"");
+	}
 	if (!b->world->facts.seccomp_filter)
 		return nuc_b_missing(b, NUC_MECH_SECCOMP, origin, "this kernel has no seccomp filters",
 				     "use a kernel with CONFIG_SECCOMP_FILTER");
-	nuc_seccomp_builtin(&params, &filter, &n);
-	for (size_t i = 0; (row = nuc_seccomp_allowed(&params, i)); i++) {
-		nuc_buf_printf(&calls, "%s\t%s", row->name, row->filter);
-		nuc_buf_add(&calls, "", 1);
-	}
-	if (calls.failed)
-		return -ENOMEM;
-	b->head.seccomp_calls.len = (uint32_t)calls.len;
-	b->head.seccomp_calls.at = nuc_b_bytes(b, calls.s, calls.len);
-	span.len = (uint32_t)(n * sizeof(*filter));
-	span.at = nuc_b_bytes(b, filter, span.len);
-	verdict = nuc_b_bytes(b, &span, sizeof(span));
-	r = emit_observing(b, filter, n, EPERM, &observing);
-	if (r < 0)
-		return r;
-	nuc_b_step(b, NUC_PROG_INIT, NUC_OP_SECCOMP, origin, verdict, observing, 0);
-	nuc_b_enforced(b, NUC_MECH_SECCOMP);
-	return 0;
+	return has_profile ? emit_profile(b, &profile) : emit_list(b, origin);
 }
 
 int nuc_emit_exec(struct nuc_builder *b)

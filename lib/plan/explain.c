@@ -230,6 +230,8 @@ static void print_step(struct nuc_buf *b, const struct nuc_plan *p, const struct
 		nuc_buf_puts(b, " ");
 		print_arg(b, p, s, i, canonical);
 	}
+	if (s->op == NUC_OP_SECCOMP && (s->flags & NUC_STEP_LOG))
+		nuc_buf_puts(b, ", logged");
 }
 
 int nuc_explain_step(const struct nuc_plan *p, uint32_t step, char **ret)
@@ -410,7 +412,7 @@ int nuc_explain_text(const struct nuc_plan *p, char **ret)
 			nuc_buf_printf(&b, "  %s%s\n", nuc_mechanism_name((enum nuc_mechanism)m),
 				       m == NUC_MECH_NS_NET ? " (loopback only)" : "");
 	print_list(&b, p, &p->warnings, "NOT enforced");
-	print_list(&b, p, &p->notes, "what this kernel cannot do");
+	print_list(&b, p, &p->notes, "notes");
 	nuc_buf_puts(&b, "\nenvironment (names only)\n");
 	print_names(&b, p, &p->env, '=');
 	if (p->seccomp_calls.len) {

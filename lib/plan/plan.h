@@ -45,6 +45,7 @@ enum nuc_step_flags {
 	NUC_STEP_EXEC = 2,	/* BIND, MOUNT: programs may be executed from here */
 	NUC_STEP_WRITE = 4,	/* BIND, MOUNT: writable; COPY: carried back */
 	NUC_STEP_USER = 8,	/* the path came from a user, not from our own tables */
+	NUC_STEP_LOG = 16,	/* SECCOMP: what is not allowed is also in the kernel's log */
 };
 
 /* arg of BIND. Strings are offsets. */
@@ -94,7 +95,7 @@ struct nuc_plan {
 	struct nuc_span env;		/* "NAME=VALUE" strings, one after the other */
 	struct nuc_span seccomp_calls;	/* "name\tfilter" strings of what the filter allows */
 	struct nuc_span warnings;	/* strings: downgrades of mode agent */
-	struct nuc_span notes;		/* strings: what this kernel cannot restrict */
+	struct nuc_span notes;		/* strings: what this kernel cannot restrict, what files open */
 	/*
 	 * How often each operation occurs. Steps that only tighten (a mask, a Landlock rule) can be
 	 * missing without anything else noticing: verify counts.

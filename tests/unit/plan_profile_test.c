@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT */
+/* Plans whose system calls are a profile's, on a host that is made up. */
+#include <linux/audit.h>
+#include <linux/seccomp.h>
+#include <sys/syscall.h>
+
+#include "bpf.h"
+#include "fake_world.h"
+#include "policy_internal.h"
+#include "../run_suite.h"
+
+#define EXEC "{\"names\":[\"execve\"],\"action\":\"SCMP_ACT_ALLOW\"}"
+#define PROFILE(more) "{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"syscalls\":[" EXEC more "]}"
+
+static int compile(const char *profile, const char *const *set, struct nuc_plan **ret,
+		   nucleus_error **ret_err)
+{
+	_cleanup_policy_ nucleus_policy *policy = NULL;
+	struct nuc_world w = fake_world(false);
+
+	fake_policy_files[NUC_FILE_SECCOMP] = profile;
+	ck_assert_int_eq(nucleus_policy_new(&policy), 0);
+	ck_assert_int_eq(nucleus_policy_set(policy, "security.seccomp-profile", "/p.json", NULL),
+			 0);
+	for (; *set; set += 2)
+		ck_assert_int_eq(nucleus_policy_set(policy, set[0], set[1], NULL), 0);
+	return nuc_compile(policy, &w, ret, ret_err);
+}
+
+static const struct nuc_step *seccomp_step(const struct nuc_plan *p)
+{
+	for (uint32_t i = 0; i < p->n[NUC_PROG_INIT]; i++)
+		if (nuc_plan_step(p, p->first[NUC_PROG_INIT] + i)->op == NUC_OP_SECCOMP)
+			return nuc_plan_step(p, p->first[NUC_PROG_INIT] + i);
+	ck_abort_msg("no filter");
+}
+
+static uint32_t verdict(const struct nuc_plan *p, int nr)
+{
+	const struct nuc_span *span = nuc_plan_data(p, seccomp_step(p)->arg[0]);
+	const struct seccomp_data data = { .nr = nr, .arch = AUDIT_ARCH_X86_64 };
+
+	return nuc_bpf_run(nuc_plan_data(p, span->at), span->len / sizeof(struct sock_filter),
+			   &data);
+}
+
+static const char *const modes[] = { "agent", "strict-agent" };
+
+START_TEST(a_profile_takes_the_place_of_the_list)
+{
+	const char *const set[] = { "mode", modes[_i], NULL };
+	_cleanup_free_ struct nuc_plan *p = NULL;
+	_cleanup_free_ char *text = NULL;
+
+	ck_assert_int_eq(
+		compile(PROFILE(",{\"names\":[\"bpf\",\"getpid\"],\"action\":\"SCMP_ACT_ALLOW\"}"),
+			set, &p, NULL),
+		0);
+	ck_assert_uint_eq(verdict(p, __NR_execve), SECCOMP_RET_ALLOW);
+	ck_assert_uint_eq(verdict(p, __NR_bpf), SECCOMP_RET_ALLOW);
+	ck_assert_uint_eq(verdict(p, __NR_read), SECCOMP_RET_ERRNO | EPERM);
+	ck_assert_uint_eq(seccomp_step(p)->flags, 0);
+	ck_assert_str_eq(nuc_plan_data(p, seccomp_step(p)->origin), "/p.json");
+	ck_assert_uint_eq(p->seccomp_calls.len,
+			  sizeof("getpid\t") + sizeof("execve\t") + sizeof("bpf\t"));
+	ck_assert_int_eq(nuc_explain_text(p, &text), 0);
+	ck_assert_msg(strstr(text, "system calls are those of a seccomp profile, sha256 "), "%s",
+		      text);
+	ck_assert_msg(strstr(text, "the seccomp profile allows dangerous calls: bpf\n"), "%s",
+		      text);
+	ck_assert_msg(strstr(text, "system calls allowed: 3 ("), "%s", text);
+	ck_assert_msg(strstr(text, "[/p.json]"), "%s", text);
+}
+END_TEST
+
+/* Equal enforcement is the same plan, wherever the file lies. */
+START_TEST(the_path_of_a_profile_is_not_in_the_hash)
+{
+	const char *const elsewhere[] = { "security.seccomp-profile", "/q/r.json", NULL };
+	const char *const here[] = { NULL };
+	_cleanup_free_ struct nuc_plan *p = NULL, *q = NULL;
+	_cleanup_free_ char *a = NULL, *b = NULL;
+
+	ck_assert_int_eq(compile(PROFILE(""), here, &p, NULL), 0);
+	ck_assert_int_eq(compile(PROFILE(""), elsewhere, &q, NULL), 0);
+	ck_assert_int_eq(nuc_explain_json(p, &a), 0);
+	ck_assert_int_eq(nuc_explain_json(q, &b), 0);
+	ck_assert_str_eq(a, b);
+}
+END_TEST
+
+START_TEST(flags_of_a_profile)
+{
+	const char *const set[] = { NULL };
+	_cleanup_free_ struct nuc_plan *p = NULL;
+	_cleanup_free_ char *text = NULL;
+
+	ck_assert_int_eq(compile("{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"flags\":[\"SECCOMP_"
+				 "FILTER_FLAG_LOG\","
+				 "\"SECCOMP_FILTER_FLAG_SPEC_ALLOW\"]}",
+				 set, &p, NULL),
+			 0);
+	ck_assert_uint_eq(seccomp_step(p)->flags, NUC_STEP_LOG);
+	ck_assert_int_eq(nuc_explain_text(p, &text), 0);
+	ck_assert_msg(strstr(text, ", logged"), "%s", text);
+	ck_assert_msg(strstr(text, "SECCOMP_FILTER_FLAG_SPEC_ALLOW is not honoured"), "%s", text);
+	/* What is not named is allowed: so is each call that has a name. */
+	ck_assert_msg(strstr(text, " kexec_load"), "%s", text);
+}
+END_TEST
+
+START_TEST(errors_name_the_place_in_the_profile)
+{
+	const char *const set[] = { "mode", modes[_i], NULL };
+	_cleanup_error_ nucleus_error *err = NULL;
+	struct nuc_plan *p = NULL;
+
+	ck_assert_int_eq(compile("{\n \"defaultAction\": \"SCMP_ACT_NOTIFY\"}", set, &p, &err),
+			 -EINVAL);
+	ck_assert_str_eq(nucleus_error_origin(err), "/p.json:2:19");
+	nucleus_error_free(err);
+	err = NULL;
+	ck_assert_int_eq(compile("{\n \"defaultAction\": \"SCMP_ACT_ERRNO\"}", set, &p, &err),
+			 -EINVAL);
+	ck_assert_str_eq(nucleus_error_origin(err), "/p.json:2:19");
+	nucleus_error_free(err);
+	err = NULL;
+	ck_assert_int_eq(compile(NULL, set, &p, &err), -ENOENT);
+}
+END_TEST
+
+START_TEST(a_profile_and_no_seccomp_contradict_each_other)
+{
+	const char *const set[] = { "security.seccomp", "off", NULL };
+	_cleanup_error_ nucleus_error *err = NULL;
+	struct nuc_plan *p = NULL;
+
+	ck_assert_int_eq(compile(PROFILE(""), set, &p, &err), -EINVAL);
+	ck_assert_msg(strstr(nucleus_error_message(err), "but security.seccomp is off"), "%s",
+		      nucleus_error_message(err));
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("plan profile");
+	TCase *t = tcase_create("plan profile");
+
+	tcase_add_loop_test(t, a_profile_takes_the_place_of_the_list, 0, 2);
+	tcase_add_test(t, the_path_of_a_profile_is_not_in_the_hash);
+	tcase_add_test(t, flags_of_a_profile);
+	tcase_add_loop_test(t, errors_name_the_place_in_the_profile, 0, 2);
+	tcase_add_test(t, a_profile_and_no_seccomp_contradict_each_other);
+	suite_add_tcase(s, t);
+	return run_suite(s);
+}
