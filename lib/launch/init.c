@@ -218,6 +218,7 @@ static uint32_t run_until_fork(uint32_t i, int in_child)
 			progress->error = (int32_t)-r;
 			progress->exec_failed = 1;
 			nuc_sys(__NR_exit, 127, 0, 0, NUC_OURS_ARG3, NUC_OURS_ARG4, NUC_OURS_ARG5);
+			__builtin_trap(); /* a profile may refuse exit */
 		}
 	}
 	return i;

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bpf.h"
 #include "observing.h"
 
 #define DATA(field) ((uint32_t)offsetof(struct seccomp_data, field))
@@ -16,29 +17,33 @@
 #define IS(value, no) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)(value), 0, no)
 #define LOAD(at) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, at)
 
-/* Finds our own execve and exit: the last of these is reached by them only. */
-static const struct sock_filter ours[] = {
-	LOAD(DATA(arch)),
-	IS(AUDIT_ARCH_X86_64, 16),
-	LOAD(DATA(nr)),
-	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_execve, 1, 0),
-	IS(__NR_exit, 13),
-	LOAD(LOW(3)),
-	IS(NUC_OURS_ARG3, 11),
-	LOAD(HIGH(3)),
-	IS(NUC_OURS_ARG3 >> 32, 9),
-	LOAD(LOW(4)),
-	IS(NUC_OURS_ARG4, 7),
-	LOAD(HIGH(4)),
-	IS(NUC_OURS_ARG4 >> 32, 5),
-	LOAD(LOW(5)),
-	IS(NUC_OURS_ARG5, 3),
-	LOAD(HIGH(5)),
-	IS(NUC_OURS_ARG5 >> 32, 1),
-	BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-};
+/* Finds our own execve or exit: the last of these is reached by it only. */
+#define N_OURS 17
+static size_t put_ours(struct sock_filter *to, int nr, uint32_t result)
+{
+	const struct sock_filter ours[N_OURS] = {
+		LOAD(DATA(arch)),
+		IS(AUDIT_ARCH_X86_64, 15),
+		LOAD(DATA(nr)),
+		IS(nr, 13),
+		LOAD(LOW(3)),
+		IS(NUC_OURS_ARG3, 11),
+		LOAD(HIGH(3)),
+		IS(NUC_OURS_ARG3 >> 32, 9),
+		LOAD(LOW(4)),
+		IS(NUC_OURS_ARG4, 7),
+		LOAD(HIGH(4)),
+		IS(NUC_OURS_ARG4 >> 32, 5),
+		LOAD(LOW(5)),
+		IS(NUC_OURS_ARG5, 3),
+		LOAD(HIGH(5)),
+		IS(NUC_OURS_ARG5 >> 32, 1),
+		BPF_STMT(BPF_RET | BPF_K, result),
+	};
 
-#define N_OURS (sizeof(ours) / sizeof(ours[0]))
+	memcpy(to, ours, sizeof(ours));
+	return N_OURS;
+}
 
 /*
  * Calls that the filter may allow and mounts, Landlock, permissions or the network refuse. The prologue
@@ -83,10 +88,45 @@ static int is_told(const struct sock_filter *f, uint32_t observe, uint16_t defau
 	return (observe & NUC_OBSERVE_TRACE) || data == EPERM || data == EACCES || data == default_errno;
 }
 
+/* Whether init would be told of our exit, while it waits for just that. */
+static int tells_our_exit(const struct sock_filter *filter, size_t count, uint32_t observe,
+			  uint16_t default_errno)
+{
+	const struct seccomp_data d = {
+		.nr = __NR_exit,
+		.arch = AUDIT_ARCH_X86_64,
+		.args = { 127, 0, 0, NUC_OURS_ARG3, NUC_OURS_ARG4, NUC_OURS_ARG5 },
+	};
+	const struct sock_filter f = BPF_STMT(BPF_RET | BPF_K,
+					      nuc_bpf_run(filter, (uint32_t)count, &d));
+
+	return is_told(&f, observe, default_errno);
+}
+
+static size_t put_prologue(struct sock_filter *to, uint32_t observe, int deaf)
+{
+	size_t n = 0, go_on;
+
+	if (observe & NUC_OBSERVE_TRACE) {
+		n += put_ours(to, __NR_execve, SECCOMP_RET_ALLOW);
+		return n + put_ours(to + n, __NR_exit, SECCOMP_RET_ALLOW);
+	}
+	/* Refused without a word: there are other ways to end (init.c). */
+	if (deaf)
+		n += put_ours(to, __NR_exit, SECCOMP_RET_ERRNO | EPERM);
+	if (!(observe & NUC_OBSERVE_FILES))
+		return n;
+	n += put_ours(to + n, __NR_execve, 0);
+	go_on = n - 1;
+	n += put_files(to + n);
+	to[go_on] = (struct sock_filter)BPF_STMT(BPF_JMP | BPF_JA, (uint32_t)(n - go_on - 1));
+	return n;
+}
+
 int nuc_seccomp_observing(const struct sock_filter *filter, size_t count, uint32_t observe,
 			  uint16_t default_errno, struct sock_filter **ret, size_t *ret_count)
 {
-	size_t room = count + N_OURS + N_FILES + 5, n = 0;
+	size_t room = count + 2 * N_OURS + N_FILES + 5, n;
 	struct sock_filter *to;
 
 	if (room > BPF_MAXINSNS)
@@ -94,14 +134,7 @@ int nuc_seccomp_observing(const struct sock_filter *filter, size_t count, uint32
 	to = malloc(room * sizeof(*to));
 	if (!to)
 		return -ENOMEM;
-	if (observe & (NUC_OBSERVE_TRACE | NUC_OBSERVE_FILES)) {
-		memcpy(to, ours, sizeof(ours));
-		n = N_OURS;
-	}
-	if (!(observe & NUC_OBSERVE_TRACE) && (observe & NUC_OBSERVE_FILES)) {
-		n += put_files(to + n);
-		to[N_OURS - 1] = (struct sock_filter)BPF_STMT(BPF_JMP | BPF_JA, n - N_OURS);
-	}
+	n = put_prologue(to, observe, tells_our_exit(filter, count, observe, default_errno));
 	memcpy(to + n, filter, count * sizeof(*to));
 	for (size_t i = n; i < n + count; i++)
 		if (is_told(&to[i], observe, default_errno))
@@ -111,7 +144,10 @@ int nuc_seccomp_observing(const struct sock_filter *filter, size_t count, uint32
 	return 0;
 }
 
-/* A prologue that tells, allows our own calls in a trace, or goes on at the filter's first instruction. */
+/*
+ * A prologue that tells, refuses, allows our own calls in a trace, or goes on at the filter's first
+ * instruction.
+ */
 static int is_prologue(const struct sock_filter *f, size_t n, uint32_t observe)
 {
 	for (size_t i = 0; i < n; i++) {
@@ -129,7 +165,7 @@ static int is_prologue(const struct sock_filter *f, size_t n, uint32_t observe)
 				return 0;
 			break;
 		case BPF_RET | BPF_K:
-			if (f[i].k != SECCOMP_RET_USER_NOTIF &&
+			if (f[i].k != SECCOMP_RET_USER_NOTIF && f[i].k != (SECCOMP_RET_ERRNO | EPERM) &&
 			    (f[i].k != SECCOMP_RET_ALLOW || !(observe & NUC_OBSERVE_TRACE)))
 				return 0;
 			break;

@@ -127,6 +127,32 @@ START_TEST(our_own_execve_and_exit_are_not_told)
 }
 END_TEST
 
+/* A profile that refuses exit: init waits for it when the program could not be executed. */
+START_TEST(an_exit_that_is_refused_is_refused_without_a_word)
+{
+	static const struct sock_filter deaf[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_execve, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+	};
+	uint32_t level = levels[_i];
+	struct seccomp_data d = call(AUDIT_ARCH_X86_64, __NR_exit, 0);
+
+	ck_assert_int_eq(nuc_seccomp_observing(deaf, 4, level, ENOSYS, &told, &n_told), 0);
+	ck_assert(nuc_seccomp_is_observing(told, n_told, deaf, 4, level));
+	ck_assert_uint_eq(nuc_bpf_run(told, (uint32_t)n_told, &d), SECCOMP_RET_USER_NOTIF);
+	d.args[3] = NUC_OURS_ARG3;
+	d.args[4] = NUC_OURS_ARG4;
+	d.args[5] = NUC_OURS_ARG5;
+	ck_assert_uint_eq(nuc_bpf_run(told, (uint32_t)n_told, &d),
+			  level & NUC_OBSERVE_TRACE ? SECCOMP_RET_ALLOW : SECCOMP_RET_ERRNO | EPERM);
+	d.nr = __NR_execve;
+	ck_assert_uint_eq(nuc_bpf_run(told, (uint32_t)n_told, &d), SECCOMP_RET_ALLOW);
+	drop();
+}
+END_TEST
+
 /* Whoever wrote the plan: no instruction may become one that allows, or that leads elsewhere. */
 START_TEST(a_filter_that_enforces_less_is_not_taken_for_it)
 {
@@ -147,8 +173,8 @@ START_TEST(a_filter_that_enforces_less_is_not_taken_for_it)
 			if (!memcmp(&was, wrong[w], sizeof(was)) ||
 			    (!prologue && !memcmp(&base[at - (n_told - n_base)], wrong[w], sizeof(was))))
 				continue;
-			/* In a trace the prologue may allow: the filter allows nearly all. */
-			if (prologue && w == 0 && level & NUC_OBSERVE_TRACE)
+			/* A prologue may refuse, and in a trace allow: the filter allows nearly all. */
+			if (prologue && (w == 1 || (w == 0 && level & NUC_OBSERVE_TRACE)))
 				continue;
 			ck_assert_msg(!nuc_seccomp_is_observing(told, n_told, base, n_base, level),
 				      "instruction %zu became %zu", at, w);
@@ -182,6 +208,7 @@ int main(void)
 	tcase_add_loop_test(t, results_differ_by_being_told_only, 0, n);
 	tcase_add_loop_test(t, what_is_allowed_is_told_where_that_is_asked_for, 0, n);
 	tcase_add_loop_test(t, our_own_execve_and_exit_are_not_told, 0, n);
+	tcase_add_loop_test(t, an_exit_that_is_refused_is_refused_without_a_word, 0, n);
 	tcase_add_loop_test(t, a_filter_that_enforces_less_is_not_taken_for_it, 0, n);
 	suite_add_tcase(s, t);
 	return run_suite(s);
