@@ -143,6 +143,9 @@ static void refuse_missing(struct files *f, int error)
 	if (n->mount->kind == NUC_WHY_BIND)
 		nuc_why_refuse(w, ROOT_LAYER, ENOENT, nuc_why_origin(w->plan, n->mount->step), NULL,
 			       "there is no %s on the host, which %s shows", n->host, n->mount->path);
+	else if (n->mount->src)
+		nuc_why_refuse(w, ROOT_LAYER, ENOENT, nuc_why_origin(w->plan, n->mount->step), NULL,
+			       "there is no %s on the host, of which %s is a copy", n->host, n->mount->path);
 	else if (n->mount->kind != NUC_WHY_TMPFS || !(n->mount->attr & NUC_ATTR_RO))
 		nuc_why_refuse(w, ROOT_LAYER, ENOENT, NULL, NULL, "there is no %s in the sandbox's own %s",
 			       path, n->mount->path);
@@ -168,6 +171,11 @@ static const char *whose_words(const struct nuc_why_node *n)
 /* Permission bits of a node; true if they refuse. */
 static bool check_bits(struct files *f, const struct nuc_why_node *n, unsigned int want, const char *verb)
 {
+	if (n->access == ENOENT) {
+		nuc_why_refuse(f->w, "hidepid", ENOENT, NULL, NULL, "%s is the sandbox's init, which is hidden",
+			       n->path);
+		return true;
+	}
 	if (n->access) {
 		f->w->inferred = true;
 		nuc_why_refuse(f->w, "permissions", EACCES, NULL, NULL,
@@ -433,6 +441,8 @@ static void check_open(struct files *f)
 /* In a directory that is there. */
 static void check_create(struct files *f)
 {
+	if (f->dir.mount->kind == NUC_WHY_PROC && !f->node.exists)
+		nuc_why_refuse(f->w, ROOT_LAYER, ENOENT, NULL, NULL, "nothing can be made in /proc");
 	check_writable(f, &f->dir);
 	check_landlock(f, f->dir.path, NUC_LL_MAKE_REG);
 	if (!f->dir.unknown)
@@ -443,12 +453,19 @@ static void check_remove(struct files *f)
 {
 	bool dir = S_ISDIR(f->node.mode);
 
+	if (!f->node.path[1])
+		nuc_why_refuse(f->w, ROOT_LAYER, EBUSY, NULL, NULL, "/ cannot be removed");
 	check_writable(f, &f->dir);
 	if (!f->node.exists) {
 		refuse_missing(f, ENOENT);
 		return;
 	}
 	check_landlock(f, f->dir.path, dir ? NUC_LL_REMOVE_DIR : NUC_LL_REMOVE_FILE);
+	/* A process's own directory is immutable (proc_pid_instantiate()). */
+	if (f->dir.mount->kind == NUC_WHY_PROC && f->dir.path[strlen("/proc")] &&
+	    !strchr(f->dir.path + strlen("/proc/"), '/') && f->dir.owner)
+		nuc_why_refuse(f->w, "permissions", EPERM, NULL, NULL, "nothing in %s can be removed",
+			       f->dir.path);
 	if (!f->dir.unknown && !check_bits(f, &f->dir, 3, "written") && (f->dir.mode & S_ISVTX) &&
 	    !f->node.owner && !f->dir.owner)
 		nuc_why_refuse(f->w, "permissions", EPERM, NULL, NULL,

@@ -316,8 +316,12 @@ static void look_in_proc(const struct nuc_plan *p, struct nuc_why_node *n)
 	char path[4096 + 32];
 
 	if (digits && (!rest[1 + digits] || rest[1 + digits] == '/')) {
-		/* Init is not dumpable, so that hidepid hides it. */
 		n->unknown = !(digits == 1 && rest[1] == '1');
+		/* Init is not dumpable, so that hidepid hides what is in it (proc_pid_permission()). */
+		if (!n->unknown && !rest[2])
+			made(p, n, S_IFDIR | 0555, false);
+		if (!n->unknown && p->mechanisms & (1u << NUC_MECH_HIDEPID))
+			n->access = ENOENT;
 		return;
 	}
 	if (!strcmp(rest, "/self") || !strcmp(rest, "/thread-self")) {
@@ -393,7 +397,8 @@ void nuc_why_look(const struct nuc_why_tree *t, const char *path, struct nuc_why
 		made_by_step(p, nuc_plan_step(p, p->first[NUC_PROG_CHILD] + i), ret);
 	if (!ret->exists && m->src)
 		look_on_host(p, ret, m->src, rest);
-	if (!ret->exists && !(m->attr & NUC_ATTR_RO))
+	/* Begins empty, and is the programs' own. */
+	else if (!ret->exists && !(m->attr & NUC_ATTR_RO))
 		ret->unknown = true;
 }
 

@@ -20,6 +20,7 @@ import identity
 import kernel
 import life
 import programs
+import why
 
 sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from become import become  # pylint: disable=wrong-import-position
@@ -103,7 +104,7 @@ def main():
     os.environ["PATH"] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
     os.umask(0o022)
     os.chdir("/")
-    cases = (*identity.CASES, *files.CASES, *kernel.CASES, *life.CASES, *programs.CASES)
+    cases = (*identity.CASES, *files.CASES, *kernel.CASES, *life.CASES, *programs.CASES, *why.CASES)
     return run_cases(cases, args.mode or ("strict-agent", "agent"), nucleus, args.only, args.without)
 
 

@@ -162,7 +162,7 @@ static const struct expected minimal[] = {
 	{ READ, "/proc/keys", "mask", EACCES, NULL, NULL },
 	{ READ, "/proc/acpi", OK }, /* an empty directory */
 	{ READ, "/proc/acpi/x", ROOT, ENOENT, NULL, NULL },
-	{ READ, "/proc/1/environ", ROOT, ENOENT, NULL, NULL },
+	{ READ, "/proc/1/environ", "hidepid", ENOENT, NULL, NULL },
 	{ READ, "/proc/self/status", OK },
 	{ READ, "/dev/null", OK },
 	{ WRITE, "/dev/null", OK },
