@@ -164,28 +164,56 @@ static long set_ids(uint32_t uid, uint32_t gid)
 	return r;
 }
 
-static long drop_bounding(uint32_t last)
+static long drop_bounding(uint32_t last, uint64_t keep)
 {
 	long r = 0;
 
 	for (uint32_t i = 0; r == 0 && i <= last; i++)
-		r = nuc_sys(__NR_prctl, PR_CAPBSET_DROP, i, 0, 0, 0);
+		if (!(keep >> i & 1))
+			r = nuc_sys(__NR_prctl, PR_CAPBSET_DROP, i, 0, 0, 0);
 	return r;
 }
 
-static long drop_caps(void)
+struct cap_header {
+	uint32_t version;
+	int32_t pid;
+};
+
+/* An ambient capability must be permitted, which all are at this time, and inheritable. */
+static long raise_ambient(uint64_t set)
 {
-	struct {
-		uint32_t version;
-		int32_t pid;
-	} header;
-	struct user_cap none[2];
+	struct cap_header header;
+	struct user_cap now[2];
+	long r;
 
 	header.version = _LINUX_CAPABILITY_VERSION_3;
 	header.pid = 0;
-	for (int i = 0; i < 2; i++)
-		none[i].effective = none[i].permitted = none[i].inheritable = 0;
-	return nuc_sys(__NR_capset, &header, none);
+	r = nuc_sys(__NR_capget, &header, now);
+	if (r < 0)
+		return r;
+	now[0].inheritable = (uint32_t)set;
+	now[1].inheritable = (uint32_t)(set >> 32);
+	r = nuc_sys(__NR_capset, &header, now);
+	for (uint32_t i = 0; r == 0 && i < 64; i++)
+		if (set >> i & 1)
+			r = nuc_sys(__NR_prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, i, 0, 0);
+	return r;
+}
+
+/* What is not kept is gone, from the ambient set too (capset(2)). */
+static long drop_caps(uint64_t effective, uint64_t permitted, uint64_t inheritable)
+{
+	struct cap_header header;
+	struct user_cap keep[2];
+
+	header.version = _LINUX_CAPABILITY_VERSION_3;
+	header.pid = 0;
+	for (int i = 0; i < 2; i++) {
+		keep[i].effective = (uint32_t)(effective >> 32 * i);
+		keep[i].permitted = (uint32_t)(permitted >> 32 * i);
+		keep[i].inheritable = (uint32_t)(inheritable >> 32 * i);
+	}
+	return nuc_sys(__NR_capset, &header, keep);
 }
 
 static long landlock_ruleset(struct nuc_context *c, const struct nuc_step *s)
@@ -415,11 +443,14 @@ static long perform(struct nuc_context *c, const struct nuc_step *s)
 	case NUC_OP_CLEAR_AMBIENT:
 		return nuc_sys(__NR_prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
 	case NUC_OP_DROP_BOUNDING:
-		return drop_bounding(s->arg[0]);
+		return drop_bounding(s->arg[0], c->plan->caps[s->arg[1]]);
+	case NUC_OP_RAISE_AMBIENT:
+		return raise_ambient(c->plan->caps[s->arg[0]]);
 	case NUC_OP_LOCK_SECUREBITS:
 		return nuc_sys(__NR_prctl, PR_SET_SECUREBITS, s->arg[0], 0, 0, 0);
 	case NUC_OP_DROP_CAPS:
-		return drop_caps();
+		return drop_caps(c->plan->caps[s->arg[0]], c->plan->caps[s->arg[1]],
+				 c->plan->caps[s->arg[2]]);
 	case NUC_OP_LANDLOCK_RULESET:
 		return landlock_ruleset(c, s);
 	case NUC_OP_LANDLOCK_PATH:

@@ -34,6 +34,8 @@ static const struct {
 	{ NUC_OP_CHDIR, ANY, "mount", "the directory to start in must exist inside: see --cwd" },
 	{ NUC_OP_AUDIT, EBADMSG, "mount audit",
 	  "the kernel mounted something otherwise than the plan says: please report this" },
+	{ NUC_OP_RAISE_AMBIENT, ANY, "capabilities", NULL },
+	{ NUC_OP_DROP_CAPS, ANY, "capabilities", NULL },
 	{ NUC_OP_DROP_BOUNDING, EPERM, "capabilities",
 	  "AppArmor may restrict user namespaces: see nucleus doctor" },
 	{ NUC_OP_FORK, EAGAIN, "process",

@@ -62,6 +62,7 @@ struct nuc_builder {
 	} user, group;
 	char home[64];
 	bool has_cgroup;
+	bool late_network; /* the network namespace belongs to the workload's user namespace */
 	/* Rlimits in place of what no group can be had for, in mode agent; 0: none. */
 	int64_t data_limit, process_limit;
 	const char *sealed; /* the target of nuc_b_seal(), or NULL */
@@ -120,6 +121,7 @@ void nuc_b_grant(struct nuc_builder *b, const char *path, uint32_t rights, bool 
 #define NUC_GRANT_LIST 16u
 
 /* The emitters, in the order in which compile calls them. */
+int nuc_emit_caps_policy(struct nuc_builder *b);
 int nuc_emit_cgroup(struct nuc_builder *b);
 int nuc_emit_namespaces(struct nuc_builder *b);
 int nuc_emit_paths(struct nuc_builder *b);
@@ -128,6 +130,8 @@ int nuc_emit_cgroup_mount(struct nuc_builder *b); /* a part of nuc_emit_root() *
 int nuc_emit_files(struct nuc_builder *b);
 int nuc_emit_finish_root(struct nuc_builder *b);
 int nuc_emit_security(struct nuc_builder *b);
+/* Started with capabilities, whether the network is to be owned by whom the policy keeps some for. */
+bool nuc_b_keeps_network(const struct nuc_builder *b);
 void nuc_emit_capabilities(struct nuc_builder *b, enum nuc_program program); /* parts of it */
 int nuc_emit_landlock(struct nuc_builder *b);
 int nuc_emit_process(struct nuc_builder *b);

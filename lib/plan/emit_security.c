@@ -22,7 +22,8 @@ static void emit_maps(struct nuc_builder *b, enum nuc_program program)
 /*
  * Without capabilities the user namespace comes first, and gives the right to all the others. With
  * them it comes last, in init: the workload's user namespace then owns none of the others, and not
- * even all capabilities in it would reach the mounts or the network.
+ * even all capabilities in it would reach the mounts or the network. If a policy keeps one that is for
+ * the network, that one is made still later, in the workload's user namespace: it then owns it.
  */
 int nuc_emit_namespaces(struct nuc_builder *b)
 {
@@ -72,7 +73,9 @@ int nuc_emit_namespaces(struct nuc_builder *b)
 			continue;
 		}
 		nuc_b_enforced(b, namespaces[i].mechanism);
-		if (namespaces[i].late)
+		if (namespaces[i].flag == CLONE_NEWNET && nuc_b_keeps_network(b))
+			b->late_network = true;
+		else if (namespaces[i].late)
 			late |= namespaces[i].flag;
 		else
 			b->head.clone_flags |= namespaces[i].flag;
@@ -174,6 +177,10 @@ int nuc_emit_security(struct nuc_builder *b)
 		nuc_b_step(b, NUC_PROG_INIT, NUC_OP_SET_IDS, NULL, b->head.host_uid, b->head.host_gid, 0);
 		nuc_b_step(b, NUC_PROG_INIT, NUC_OP_USERNS, NULL, 0, 0, 0);
 		emit_maps(b, NUC_PROG_INIT);
+	}
+	if (b->late_network) {
+		nuc_b_step(b, NUC_PROG_INIT, NUC_OP_UNSHARE, NULL, CLONE_NEWNET, 0, 0);
+		nuc_b_step(b, NUC_PROG_INIT, NUC_OP_LOOPBACK, NULL, 0, 0, 0);
 	}
 	emit_audit(b);
 	/* A service that the host must not lose does not make its workloads so. */

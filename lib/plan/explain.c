@@ -8,6 +8,7 @@
 #include <linux/sched.h>
 
 #include "builder.h"
+#include "caps_file.h"
 #include "landlock_abi.h"
 
 struct bit {
@@ -199,6 +200,10 @@ static void print_arg(struct nuc_buf *b, const struct nuc_plan *p, const struct 
 	case 'n':
 		nuc_print_bits(b, nuc_op_args(s->op)[i], arg);
 		break;
+	case 'k':
+		nuc_buf_printf(b, "%s=", nuc_capset_name((enum nuc_capset)arg));
+		nuc_capability_names(b, p->caps[arg], ",");
+		break;
 	case 'r':
 		nuc_buf_puts(b, arg < NUC_ARRAY_SIZE(rlimit_names) ? rlimit_names[arg] : "?");
 		break;
@@ -222,7 +227,9 @@ static void print_step(struct nuc_buf *b, const struct nuc_plan *p, const struct
 {
 	nuc_buf_puts(b, nuc_op_name(s->op));
 	for (int i = 0; i < 3; i++) {
-		if (nuc_op_args(s->op)[i] == '-')
+		char kind = nuc_op_args(s->op)[i];
+
+		if (kind == '-' || (kind == 'k' && !p->caps[s->arg[i]]))
 			continue;
 		/* Who is told of a refusal does not change what is refused. */
 		if (nuc_op_args(s->op)[i] == 'H' && (canonical || !s->arg[i]))
@@ -295,6 +302,20 @@ static json_t *json_program(const struct nuc_plan *p, int program)
 	return a;
 }
 
+static json_t *json_capabilities(const struct nuc_plan *p)
+{
+	json_t *o = json_object();
+
+	for (int set = 0; set < NUC_CAPSET__COUNT; set++) {
+		_cleanup_buf_ struct nuc_buf names = { 0 };
+
+		nuc_capability_names(&names, p->caps[set], ",");
+		json_object_set_new(o, nuc_capset_name((enum nuc_capset)set),
+				    names.failed ? NULL : json_string(names.s));
+	}
+	return o;
+}
+
 int nuc_explain_json(const struct nuc_plan *p, char **ret)
 {
 	_cleanup_buf_ struct nuc_buf mechanisms = { 0 }, namespaces = { 0 };
@@ -319,6 +340,8 @@ int nuc_explain_json(const struct nuc_plan *p, char **ret)
 		      json_program(p, NUC_PROG_INIT));
 	if (!o)
 		return -ENOMEM;
+	if (p->caps[NUC_CAPSET_BOUNDING])
+		json_object_set_new(o, "capabilities", json_capabilities(p));
 	s = json_dumps(o, JSON_COMPACT | JSON_SORT_KEYS);
 	json_decref(o);
 	if (!s)
@@ -387,6 +410,41 @@ static void print_program(struct nuc_buf *b, const struct nuc_plan *p, int progr
 	}
 }
 
+static const char *use_of(const struct nuc_plan *p, unsigned int cap)
+{
+	const struct nuc_capability *known = nuc_capability(cap);
+
+	if (!(p->caps[NUC_CAPSET_AMBIENT] & NUC_CAP_BIT(cap)))
+		return "in the bounding set only: no program gets it";
+	if ((NUC_CAP_BIT(cap) & NUC_CAPS_OF_NETWORK) && !(p->mechanisms & (1u << NUC_MECH_NS_NET)))
+		return "of no use: the network is not the sandbox's own";
+	if (known->reach == NUC_CAP_NOTHING)
+		return "of no use: the kernel asks for it in the initial user namespace only";
+	return known->what ? known->what : "not known to this release";
+}
+
+/* What is kept, what for, and over what: a reader who knows root's capabilities would fear the worst. */
+static void print_capabilities(struct nuc_buf *b, const struct nuc_plan *p)
+{
+	uint64_t kept = p->caps[NUC_CAPSET_BOUNDING];
+
+	if (!kept)
+		return;
+	nuc_buf_puts(b, "\ncapabilities kept\n");
+	for (unsigned int cap = 0; cap < NUC_CAP_MAX; cap++) {
+		if (!(kept & NUC_CAP_BIT(cap)))
+			continue;
+		nuc_buf_puts(b, "  ");
+		nuc_capability_names(b, NUC_CAP_BIT(cap), ",");
+		nuc_buf_printf(b, ": %s\n", use_of(p, cap));
+	}
+	nuc_buf_printf(b, "  They are power in the sandbox's own user namespace only, which owns %s.\n",
+		       !p->privileged ? "its other namespaces and what is mounted in them"
+		       : (kept & NUC_CAPS_OF_NETWORK) && (p->mechanisms & (1u << NUC_MECH_NS_NET))
+			       ? "its network namespace, and none of the others"
+			       : "none of its other namespaces");
+}
+
 int nuc_explain_text(const struct nuc_plan *p, char **ret)
 {
 	_cleanup_free_ char *json = NULL;
@@ -411,6 +469,7 @@ int nuc_explain_text(const struct nuc_plan *p, char **ret)
 		if (p->mechanisms & (1u << m))
 			nuc_buf_printf(&b, "  %s%s\n", nuc_mechanism_name((enum nuc_mechanism)m),
 				       m == NUC_MECH_NS_NET ? " (loopback only)" : "");
+	print_capabilities(&b, p);
 	print_list(&b, p, &p->warnings, "NOT enforced");
 	print_list(&b, p, &p->notes, "notes");
 	nuc_buf_puts(&b, "\nenvironment (names only)\n");

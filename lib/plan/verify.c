@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 
 #include "builder.h"
+#include "caps_file.h"
 #include "landlock_abi.h"
 
 #define H (1 << NUC_PROG_HOST)
@@ -138,6 +139,8 @@ static bool is_arg(const struct nuc_plan *p, char kind, uint32_t arg)
 		return is_audit(p, arg);
 	case 'L':
 		return is_inside(p, arg, sizeof(struct nuc_landlock_attr), 8);
+	case 'k':
+		return arg < NUC_CAPSET__COUNT;
 	case 'v':
 		return is_inside(p, arg, sizeof(struct nuc_rlim), 8);
 	default:
@@ -181,6 +184,22 @@ static const char *check_attributes(const struct nuc_step *s, uint32_t attr, boo
 	if (!root && !(attr & NUC_ATTR_RO) != !!(s->flags & NUC_STEP_WRITE))
 		return "a writable mount that is not marked so";
 	return NULL;
+}
+
+/* Steps of capabilities name the sets that they are for. */
+static bool has_its_sets(const struct nuc_step *s)
+{
+	switch (s->op) {
+	case NUC_OP_DROP_BOUNDING:
+		return s->arg[1] == NUC_CAPSET_BOUNDING;
+	case NUC_OP_RAISE_AMBIENT:
+		return s->arg[0] == NUC_CAPSET_AMBIENT;
+	case NUC_OP_DROP_CAPS:
+		return s->arg[0] == NUC_CAPSET_EFFECTIVE && s->arg[1] == NUC_CAPSET_PERMITTED &&
+		       s->arg[2] == NUC_CAPSET_INHERITABLE;
+	default:
+		return true;
+	}
 }
 
 /* Steps that use a slot without looking whether they have one. */
@@ -267,6 +286,8 @@ static const char *check_step(const struct nuc_plan *p, const struct nuc_step *s
 	if (s->op >= NUC_OP_NO_NEW_PRIVS && s->op <= NUC_OP_DROP_CAPS &&
 	    program != (p->privileged ? NUC_PROG_INIT : NUC_PROG_CHILD))
 		return "capabilities are dropped in the wrong program";
+	if (!has_its_sets(s))
+		return "capabilities of another set";
 	if (!is_string(p, s->origin))
 		return "an origin is outside of the plan";
 	if (s->op == NUC_OP_CGROUP_SET && !is_group_file(nuc_plan_data(p, s->arg[0])))
@@ -396,6 +417,44 @@ static bool has_rlimits(const struct nuc_plan *p)
 	return found == NUC_ARRAY_SIZE(always);
 }
 
+/* What is kept of capabilities, and that nobody who is refused them has the network. */
+static const char *check_capabilities(const struct nuc_plan *p, const uint16_t *count)
+{
+	uint64_t kept = p->caps[NUC_CAPSET_BOUNDING];
+	uint32_t late = 0;
+	bool own_network;
+
+	for (uint32_t i = 0; i < p->n[NUC_PROG_INIT]; i++) {
+		const struct nuc_step *s = nuc_plan_step(p, p->first[NUC_PROG_INIT] + i);
+
+		if (s->op == NUC_OP_UNSHARE)
+			late |= s->arg[0];
+		if (s->op == NUC_OP_LOOPBACK && !late)
+			return "a loopback interface of another network";
+	}
+	for (uint32_t i = 0; i < p->n[NUC_PROG_CHILD]; i++)
+		if (late && nuc_plan_step(p, p->first[NUC_PROG_CHILD] + i)->op == NUC_OP_LOOPBACK)
+			return "a loopback interface of another network";
+	/* Last in the order of namespaces, the network is the workload's own: only if it has a use for it. */
+	own_network = p->privileged && (kept & NUC_CAPS_OF_NETWORK) &&
+		      (p->mechanisms & (1u << NUC_MECH_NS_NET));
+	if (late != (own_network ? CLONE_NEWNET : 0u))
+		return "a namespace made in the wrong program";
+	if (late & p->clone_flags)
+		return "a namespace made twice";
+	if (nuc_caps_conflict(p->caps))
+		return nuc_caps_conflict(p->caps);
+	if (kept && !(p->policy_files & (1u << NUC_FILE_CAPS)))
+		return "capabilities that no policy keeps";
+	for (unsigned int cap = 0; cap < NUC_CAP_MAX; cap++)
+		if ((kept & NUC_CAP_BIT(cap)) && p->mode != NUC_MODE_AGENT &&
+		    nuc_capability(cap)->reach == NUC_CAP_UNDOES)
+			return "a capability that the mode refuses";
+	if (!!p->caps[NUC_CAPSET_AMBIENT] != !!count[NUC_OP_RAISE_AMBIENT])
+		return "ambient capabilities without their step";
+	return NULL;
+}
+
 static const char *check_complete(const struct nuc_plan *p)
 {
 	static const uint16_t always[] = {
@@ -429,6 +488,7 @@ static const char *check_complete(const struct nuc_plan *p)
 	};
 	uint16_t count[NUC_OP__COUNT] = { 0 };
 	unsigned long long flags = p->clone_flags;
+	const char *why;
 
 	for (uint32_t i = 0; i < p->first[NUC_PROG_INIT] + p->n[NUC_PROG_INIT]; i++) {
 		const struct nuc_step *s = nuc_plan_step(p, i);
@@ -460,6 +520,9 @@ static const char *check_complete(const struct nuc_plan *p)
 		return "init is to be told of calls without a filter";
 	if ((p->observe & (NUC_OBSERVE_TRACE | NUC_OBSERVE_LEARN)) && p->mode != NUC_MODE_AGENT)
 		return "a trace in a mode that has none";
+	why = check_capabilities(p, count);
+	if (why)
+		return why;
 	if (!has_rlimits(p))
 		return "a limit that every plan has is missing";
 	if (count[NUC_OP_LANDLOCK_PATH] && !count[NUC_OP_LANDLOCK_RESTRICT])
