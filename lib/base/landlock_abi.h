@@ -22,6 +22,11 @@
 #define NUC_LL_TRUNCATE (1u << 14)  /* ABI 3, Linux 6.2 */
 #define NUC_LL_IOCTL_DEV (1u << 15) /* ABI 5, Linux 6.10 */
 
+#define NUC_LL_ALL (2 * NUC_LL_IOCTL_DEV - 1)
+/* What the kernel takes in a rule on a file that is no directory. */
+#define NUC_LL_OF_FILES                                                                            \
+	(NUC_LL_EXECUTE | NUC_LL_WRITE_FILE | NUC_LL_READ_FILE | NUC_LL_TRUNCATE | NUC_LL_IOCTL_DEV)
+
 #define NUC_LL_NET_BIND_TCP (1u << 0)	 /* ABI 4, Linux 6.7 */
 #define NUC_LL_NET_CONNECT_TCP (1u << 1) /* ABI 4 */
 
@@ -32,6 +37,20 @@
 struct nuc_landlock_attr {
 	uint64_t fs, net, scoped;
 };
+
+/* The rights of files that an ABI knows. */
+static inline uint32_t nuc_landlock_rights(int abi)
+{
+	uint32_t rights = abi >= 1 ? NUC_LL_REFER - 1 : 0;
+
+	if (abi >= 2)
+		rights |= NUC_LL_REFER;
+	if (abi >= 3)
+		rights |= NUC_LL_TRUNCATE;
+	if (abi >= 5)
+		rights |= NUC_LL_IOCTL_DEV;
+	return rights;
+}
 
 struct nuc_rlim {
 	uint64_t soft, hard;

@@ -250,6 +250,38 @@ static long landlock_path(const struct nuc_context *c, const struct nuc_step *s)
 	return closing(fd, nuc_sys(__NR_landlock_add_rule, c->slots[s->in], 1, &rule, 0));
 }
 
+/*
+ * A rule of a policy: what is there now decides whether it is one on a directory. Compile has followed
+ * the links that were there when it looked; what has become one since leads elsewhere.
+ */
+static long landlock_policy_path(const struct nuc_context *c, const struct nuc_step *s)
+{
+	struct {
+		uint64_t access;
+		int32_t fd;
+	} __attribute__((packed)) rule;
+	struct open_how how;
+	long fd;
+
+	how.flags = O_PATH_ | O_CLOEXEC | O_DIRECTORY;
+	how.mode = 0;
+	how.resolve = RESOLVE_NO_SYMLINKS;
+	rule.access = s->arg[1];
+	fd = nuc_sys(__NR_openat2, AT_FDCWD_, str(c, s->arg[0]), &how, sizeof(how));
+	if (fd == -ENOTDIR) {
+		how.flags = O_PATH_ | O_CLOEXEC;
+		rule.access &= NUC_LL_OF_FILES;
+		fd = nuc_sys(__NR_openat2, AT_FDCWD_, str(c, s->arg[0]), &how, sizeof(how));
+	}
+	if (fd == -ENOENT && (s->flags & NUC_STEP_OPTIONAL))
+		return 0;
+	if (fd < 0)
+		return fd;
+	rule.fd = (int32_t)fd;
+	return closing(fd, rule.access ? nuc_sys(__NR_landlock_add_rule, c->slots[s->in], 1, &rule, 0)
+				       : -ENOTDIR);
+}
+
 static long landlock_port(const struct nuc_context *c, const struct nuc_step *s)
 {
 	struct {
@@ -452,12 +484,17 @@ static long perform(struct nuc_context *c, const struct nuc_step *s)
 		return drop_caps(c->plan->caps[s->arg[0]], c->plan->caps[s->arg[1]],
 				 c->plan->caps[s->arg[2]]);
 	case NUC_OP_LANDLOCK_RULESET:
+	case NUC_OP_LANDLOCK_POLICY_RULESET:
 		return landlock_ruleset(c, s);
 	case NUC_OP_LANDLOCK_PATH:
 		return landlock_path(c, s);
+	case NUC_OP_LANDLOCK_POLICY_PATH:
+		return landlock_policy_path(c, s);
 	case NUC_OP_LANDLOCK_PORT:
+	case NUC_OP_LANDLOCK_POLICY_PORT:
 		return landlock_port(c, s);
 	case NUC_OP_LANDLOCK_RESTRICT:
+	case NUC_OP_LANDLOCK_POLICY_RESTRICT:
 		return landlock_restrict(c, s);
 	case NUC_OP_UNDUMPABLE:
 		return nuc_sys(__NR_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);

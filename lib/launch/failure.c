@@ -2,6 +2,7 @@
 /* What a failed step means to a person: layer, message, mend. */
 #include "compile.h"
 #include "failure.h"
+#include "landlock_abi.h"
 
 #define ANY 0
 
@@ -54,6 +55,16 @@ static const struct {
 	{ NUC_OP_LANDLOCK_PATH, ANY, "landlock", NULL },
 	{ NUC_OP_LANDLOCK_PORT, ANY, "landlock", NULL },
 	{ NUC_OP_LANDLOCK_RESTRICT, ANY, "landlock", NULL },
+	{ NUC_OP_LANDLOCK_POLICY_PATH, ENOENT, "landlock",
+	  "it was there when the policy was applied: apply it again, or say optional = true" },
+	{ NUC_OP_LANDLOCK_POLICY_PATH, ELOOP, "landlock",
+	  "a path turned into a symbolic link since the policy was applied: apply it again" },
+	{ NUC_OP_LANDLOCK_POLICY_PATH, ENOTDIR, "landlock",
+	  "it is a file, or in one, and the rule is about a directory" },
+	{ NUC_OP_LANDLOCK_POLICY_PATH, ANY, "landlock", NULL },
+	{ NUC_OP_LANDLOCK_POLICY_PORT, ANY, "landlock", NULL },
+	{ NUC_OP_LANDLOCK_POLICY_RULESET, ANY, "landlock", NULL },
+	{ NUC_OP_LANDLOCK_POLICY_RESTRICT, ANY, "landlock", NULL },
 	{ NUC_OP_SECCOMP, ANY, "seccomp", NULL },
 	{ NUC_OP_LOOPBACK, ANY, "network", NULL },
 };
@@ -79,13 +90,42 @@ static int describe(const struct nuc_plan *p, uint32_t step, int code, struct nu
 	return s->op;
 }
 
+/*
+ * The plan's Landlock policy may be what refused an exec: the file's name, and where it grants that
+ * right. NULL: there is none.
+ */
+static char *hint_of_policy(const struct nuc_plan *p)
+{
+	_cleanup_buf_ struct nuc_buf grants = { 0 };
+	const char *file = NULL;
+
+	for (uint32_t i = 0; i < p->n[NUC_PROG_INIT]; i++) {
+		const struct nuc_step *s = nuc_plan_step(p, p->first[NUC_PROG_INIT] + i);
+
+		if (s->op == NUC_OP_LANDLOCK_POLICY_RULESET)
+			file = nuc_plan_data(p, s->arg[1]);
+		if (s->op == NUC_OP_LANDLOCK_POLICY_PATH && (s->arg[1] & NUC_LL_EXECUTE))
+			nuc_buf_printf(&grants, "%s%s", grants.len ? ", " : "",
+				       (const char *)nuc_plan_data(p, s->arg[0]));
+	}
+	if (!file || grants.failed)
+		return NULL;
+	return nuc_strf("Landlock policy %s grants execute %s%s: the program, its loader (ld.so) and what "
+			"#! names need a rule with access = [\"read\", \"execute\"]; and the program a mount "
+			"with exec", file, grants.len ? "at and below " : "nowhere", grants.s ?: "");
+}
+
 int nuc_step_failed(const struct nuc_plan *p, uint32_t step, int code, const char *program,
 		    nucleus_error **ret_err)
 {
-	_cleanup_free_ char *words = NULL;
+	_cleanup_free_ char *words = NULL, *policy = NULL;
 	struct nuc_where where;
 	int op = describe(p, step, code, &where);
 
+	if (op == NUC_OP_EXEC && code == EACCES) {
+		policy = hint_of_policy(p);
+		where.hint = policy ? policy : where.hint;
+	}
 	if (op == NUC_OP_EXEC || (op == NUC_OP_EXEC_INIT && code == E2BIG))
 		return nuc_fail(ret_err, -code, &where, "cannot execute '%s': %s", program,
 				strerror(code));

@@ -357,8 +357,6 @@ void nuc_b_grant(struct nuc_builder *b, const char *path, uint32_t rights, bool 
 					   NUC_LL_REFER },
 		{ NUC_GRANT_DEVICE, NUC_LL_WRITE_FILE | NUC_LL_IOCTL_DEV },
 	};
-	const uint32_t of_files = NUC_LL_EXECUTE | NUC_LL_WRITE_FILE | NUC_LL_READ_FILE |
-				  NUC_LL_TRUNCATE | NUC_LL_IOCTL_DEV;
 	struct nuc_grant scratch, *g = NULL;
 	uint32_t mask = 0;
 
@@ -366,7 +364,7 @@ void nuc_b_grant(struct nuc_builder *b, const char *path, uint32_t rights, bool 
 		if (rights & meaning[i].grant)
 			mask |= meaning[i].rights;
 	if (file)
-		mask &= of_files;
+		mask &= NUC_LL_OF_FILES;
 	for (size_t i = 0; i < b->n_grants; i++)
 		if (!strcmp(b->grants[i].path, path))
 			g = &b->grants[i];

@@ -114,6 +114,25 @@ int nuc_b_attach_point(struct nuc_builder *b);
 void nuc_b_grant(struct nuc_builder *b, const char *path, uint32_t rights, bool file,
 		 const char *origin);
 
+/* What a path of the sandbox leads to, as far as it is known before there is a sandbox. */
+enum nuc_inside_kind {
+	NUC_INSIDE_DIR,
+	NUC_INSIDE_FILE,
+	NUC_INSIDE_MISSING,
+	NUC_INSIDE_UNKNOWN, /* in a file system that the kernel fills */
+};
+
+struct nuc_inside {
+	enum nuc_inside_kind kind;
+	char path[4096]; /* without links in it; the rest of a missing one as it was written */
+};
+
+/*
+ * Looks where the steps so far put it, and what is there on the host. -ELOOP, -ENAMETOOLONG; -EINVAL
+ * for what stands for something else in each process (/proc/self); -ESTALE: moved meanwhile.
+ */
+int nuc_b_inside(struct nuc_builder *b, const char *path, struct nuc_inside *ret);
+
 #define NUC_GRANT_READ 1u
 #define NUC_GRANT_EXEC 2u
 #define NUC_GRANT_WRITE 4u
@@ -135,4 +154,5 @@ bool nuc_b_keeps_network(const struct nuc_builder *b);
 void nuc_emit_capabilities(struct nuc_builder *b, enum nuc_program program); /* parts of it */
 int nuc_emit_landlock(struct nuc_builder *b);
 int nuc_emit_process(struct nuc_builder *b);
+int nuc_emit_landlock_policy(struct nuc_builder *b);
 int nuc_emit_exec(struct nuc_builder *b);

@@ -186,10 +186,9 @@ static int emit_all(struct nuc_builder *b)
 {
 	static int (*const emitters[])(struct nuc_builder *) = {
 		read_user,	check_mode,	      check_policy_files, read_observe,
-		nuc_emit_caps_policy,
-		nuc_emit_paths, nuc_emit_namespaces, nuc_emit_cgroup, nuc_emit_root,
-		nuc_emit_files, nuc_emit_finish_root, nuc_emit_security, nuc_emit_process,
-		nuc_emit_exec,
+		nuc_emit_caps_policy, nuc_emit_paths, nuc_emit_namespaces, nuc_emit_cgroup,
+		nuc_emit_root,	nuc_emit_files,	      nuc_emit_finish_root, nuc_emit_security,
+		nuc_emit_process, nuc_emit_landlock_policy, nuc_emit_exec,
 	};
 
 	nuc_b_str(b, ""); /* offset 0 is the empty string */

@@ -24,7 +24,7 @@ static int check_capability(struct nuc_builder *b, const char *file, const struc
 		return nuc_b_fail(b, -EPERM, "capabilities", origin, "remove it from every set of the file",
 				  "mode %s refuses %s: %s", nuc_mode_name(b->mode), name.s, known->what);
 	if (known->reach == NUC_CAP_UNDOES || known->reach == NUC_CAP_UNKNOWN) {
-		nuc_buf_printf(&b->warnings, "%s is kept [%s]: %s", name.s, origin,
+		nuc_buf_printf(&b->warnings, "%s is kept: %s", name.s,
 			       known->what ? known->what : "this release does not know what it opens");
 		nuc_buf_add(&b->warnings, "", 1);
 	}

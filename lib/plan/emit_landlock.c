@@ -8,20 +8,6 @@ static int by_path(const void *a, const void *b)
 	return strcmp(((const struct nuc_grant *)a)->path, ((const struct nuc_grant *)b)->path);
 }
 
-/* Rights that an ABI does not know are neither handled nor granted, and named in the plan. */
-static uint32_t rights_of_abi(int abi)
-{
-	uint32_t rights = NUC_LL_REFER - 1;
-
-	if (abi >= 2)
-		rights |= NUC_LL_REFER;
-	if (abi >= 3)
-		rights |= NUC_LL_TRUNCATE;
-	if (abi >= 5)
-		rights |= NUC_LL_IOCTL_DEV;
-	return rights;
-}
-
 static void note_limits(struct nuc_builder *b, int abi)
 {
 	static const struct {
@@ -121,7 +107,8 @@ int nuc_emit_landlock(struct nuc_builder *b)
 			return r;
 		ports = false;
 	}
-	rights = rights_of_abi(abi);
+	/* Rights that an ABI does not know are neither handled nor granted, and named in the plan. */
+	rights = nuc_landlock_rights(abi);
 	attr.fs = rights;
 	if (nuc_policy_count(b->policy, NUC_OPT_BIND_PORTS) && ports)
 		attr.net |= NUC_LL_NET_BIND_TCP;

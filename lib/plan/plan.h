@@ -30,6 +30,7 @@ enum nuc_op {
 /* Slots with a fixed meaning; idmap user namespaces take those from NUC_SLOT_IDMAP up. */
 #define NUC_SLOT_ROOT 0
 #define NUC_SLOT_LANDLOCK 1
+#define NUC_SLOT_LANDLOCK_POLICY 2
 #define NUC_SLOT_IDMAP 4
 
 struct nuc_step {
@@ -47,6 +48,7 @@ enum nuc_step_flags {
 	NUC_STEP_WRITE = 4,	/* BIND, MOUNT: writable; COPY: carried back */
 	NUC_STEP_USER = 8,	/* the path came from a user, not from our own tables */
 	NUC_STEP_LOG = 16,	/* SECCOMP: what is not allowed is also in the kernel's log */
+	NUC_STEP_OPTIONAL = 32,	/* LANDLOCK_POLICY_PATH: if nothing is there, nothing is granted */
 };
 
 /* arg of BIND. Strings are offsets. */

@@ -216,6 +216,12 @@ static bool has_its_slot(const struct nuc_step *s)
 	case NUC_OP_LANDLOCK_PORT:
 	case NUC_OP_LANDLOCK_RESTRICT:
 		return s->in == NUC_SLOT_LANDLOCK;
+	case NUC_OP_LANDLOCK_POLICY_RULESET:
+		return s->out == NUC_SLOT_LANDLOCK_POLICY;
+	case NUC_OP_LANDLOCK_POLICY_PATH:
+	case NUC_OP_LANDLOCK_POLICY_PORT:
+	case NUC_OP_LANDLOCK_POLICY_RESTRICT:
+		return s->in == NUC_SLOT_LANDLOCK_POLICY;
 	default:
 		return true;
 	}
@@ -294,6 +300,8 @@ static const char *check_step(const struct nuc_plan *p, const struct nuc_step *s
 		return "a setting of a group that is none";
 	if (s->accept && !(s->accept == EEXIST && (s->op == NUC_OP_MKDIR || s->op == NUC_OP_SYMLINK)))
 		return "an accepted error on a step that may have none";
+	if ((s->flags & NUC_STEP_OPTIONAL) && s->op != NUC_OP_LANDLOCK_POLICY_PATH)
+		return "a step that may be left out";
 	switch (s->op) {
 	case NUC_OP_BIND: {
 		const struct nuc_bind *b = nuc_plan_data(p, s->arg[0]);
@@ -315,6 +323,7 @@ static const char *check_step(const struct nuc_plan *p, const struct nuc_step *s
 	case NUC_OP_READONLY:
 	case NUC_OP_SEND_DIR:
 	case NUC_OP_LANDLOCK_PATH:
+	case NUC_OP_LANDLOCK_POLICY_PATH:
 		return is_target(p, s->arg[0]) ? NULL : "a path that is not absolute";
 	case NUC_OP_SECCOMP:
 		return check_seccomp(p, s);
@@ -455,6 +464,36 @@ static const char *check_capabilities(const struct nuc_plan *p, const uint16_t *
 	return NULL;
 }
 
+/* The policy's own layer handles all that the kernel knows, and grants nothing that it does not handle. */
+static const char *check_landlock_policy(const struct nuc_plan *p, const uint16_t *count)
+{
+	uint32_t fs = nuc_landlock_rights((int)p->landlock_abi);
+	uint32_t net = p->landlock_abi >= 4 ? NUC_LL_NET_BIND_TCP | NUC_LL_NET_CONNECT_TCP : 0;
+	bool wanted = p->policy_files & (1u << NUC_FILE_LANDLOCK);
+
+	if (wanted != !!count[NUC_OP_LANDLOCK_POLICY_RULESET] ||
+	    wanted != !!count[NUC_OP_LANDLOCK_POLICY_RESTRICT])
+		return "a Landlock policy that is not applied";
+	if (wanted && !count[NUC_OP_LANDLOCK_RESTRICT])
+		return "a Landlock policy without the sandbox's own rules";
+	for (uint32_t i = 0; i < p->n[NUC_PROG_INIT]; i++) {
+		const struct nuc_step *s = nuc_plan_step(p, p->first[NUC_PROG_INIT] + i);
+
+		if (s->op == NUC_OP_LANDLOCK_POLICY_RULESET) {
+			const struct nuc_landlock_attr *a = nuc_plan_data(p, s->arg[0]);
+
+			if (a->fs != fs || a->net != net ||
+			    (a->scoped & ~(uint64_t)(NUC_LL_SCOPE_ABSTRACT_UNIX | NUC_LL_SCOPE_SIGNAL)))
+				return "a Landlock policy that does not handle all rights";
+		}
+		if ((s->op == NUC_OP_LANDLOCK_POLICY_PATH && (!s->arg[1] || (s->arg[1] & ~fs))) ||
+		    (s->op == NUC_OP_LANDLOCK_POLICY_PORT &&
+		     (!s->arg[1] || (s->arg[1] & ~net) || s->arg[0] > 65535)))
+			return "a right that the Landlock policy does not handle";
+	}
+	return NULL;
+}
+
 static const char *check_complete(const struct nuc_plan *p)
 {
 	static const uint16_t always[] = {
@@ -521,6 +560,8 @@ static const char *check_complete(const struct nuc_plan *p)
 	if ((p->observe & (NUC_OBSERVE_TRACE | NUC_OBSERVE_LEARN)) && p->mode != NUC_MODE_AGENT)
 		return "a trace in a mode that has none";
 	why = check_capabilities(p, count);
+	if (!why)
+		why = check_landlock_policy(p, count);
 	if (why)
 		return why;
 	if (!has_rlimits(p))

@@ -138,6 +138,50 @@ START_TEST(a_refused_clone_has_a_mend)
 }
 END_TEST
 
+/* A Landlock policy may be what refused the program: the error names it, and where it grants that. */
+START_TEST(an_exec_refused_under_a_landlock_policy_names_it)
+{
+	static const struct {
+		const char *text;
+		uint16_t op;
+		int code;
+		const char *origin, *hint;
+	} cases[] = {
+		{ "", NUC_OP_EXEC, EACCES, NULL, "Landlock policy /l.toml grants execute nowhere:" },
+		{ "[[rules]]\npath = '/usr'\naccess = ['execute']\n[[rules]]\npath = '/dev/null'\n"
+		  "access = ['all']\n", NUC_OP_EXEC, EACCES, NULL,
+		  "Landlock policy /l.toml grants execute at and below /dev/null, /usr:" },
+		{ "[[rules]]\npath = '/usr'\naccess = ['read']\n", NUC_OP_EXEC, EACCES, NULL,
+		  "[\"read\", \"execute\"]" },
+		{ "[[rules]]\npath = '/usr'\naccess = ['read']\n", NUC_OP_LANDLOCK_POLICY_PATH, ENOENT,
+		  "/l.toml:2:8", "optional = true" },
+		{ "[[rules]]\npath = '/usr'\naccess = ['read']\n", NUC_OP_LANDLOCK_POLICY_PATH, ELOOP,
+		  "/l.toml:2:8", "turned into a symbolic link" },
+		{ "[[rules]]\npath = '/usr'\naccess = ['read']\n", NUC_OP_LANDLOCK_POLICY_PATH, ENOTDIR,
+		  "/l.toml:2:8", "it is a file" },
+	};
+
+	for (size_t i = 0; i < NUC_ARRAY_SIZE(cases); i++) {
+		struct nuc_world w = fake_world(false);
+		_cleanup_error_ nucleus_error *e = NULL;
+		_cleanup_free_ struct nuc_plan *p = NULL;
+		nucleus_policy *policy;
+
+		fake_policy_files[NUC_FILE_LANDLOCK] = cases[i].text;
+		ck_assert_int_eq(nucleus_policy_new(&policy), 0);
+		ck_assert_int_eq(nucleus_policy_set(policy, "security.landlock-policy", "/l.toml", NULL), 0);
+		ck_assert_int_eq(nuc_compile(policy, &w, &p, NULL), 0);
+		ck_assert_int_eq(nuc_step_failed(p, step_of(p, cases[i].op), cases[i].code, "prog", &e),
+				 -cases[i].code);
+		ck_assert_pstr_eq(nucleus_error_origin(e), cases[i].origin);
+		ck_assert_msg(strstr(nucleus_error_hint(e), cases[i].hint) != NULL, "%s",
+			      nucleus_error_hint(e));
+		nucleus_policy_free(policy);
+	}
+	fake_policy_files[NUC_FILE_LANDLOCK] = NULL;
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("failure");
@@ -147,6 +191,7 @@ int main(void)
 	tcase_add_test(t, a_step_that_an_option_made_names_its_place);
 	tcase_add_test(t, a_killed_launch_names_the_step_it_had_come_to);
 	tcase_add_test(t, a_refused_clone_has_a_mend);
+	tcase_add_test(t, an_exec_refused_under_a_landlock_policy_names_it);
 	suite_add_tcase(s, t);
 	return run_suite(s);
 }

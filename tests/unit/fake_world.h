@@ -57,6 +57,8 @@ static const struct fake_file fake_files[] = {
 	{ "/proc/sys", S_IFDIR, 0, NULL },
 	{ "/sys/devices/system/cpu", S_IFDIR, 0, NULL },
 	{ "/usr", S_IFDIR, 0, NULL },
+	{ "/usr/bin", S_IFDIR, 0, NULL },
+	{ "/usr/lib64", S_IFDIR, 0, NULL },
 };
 
 static inline int fake_look(struct nuc_world *w, const char *path, bool follow, struct nuc_look *ret)

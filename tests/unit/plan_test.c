@@ -5,6 +5,7 @@
 
 #include "compile.h"
 #include "fake_world.h"
+#include "landlock_abi.h"
 #include "../run_suite.h"
 
 #ifndef GOLDEN_DIR
@@ -12,9 +13,10 @@
 #endif
 
 static const char *const goldens[] = { "minimal", "strict", "workspace", "volumes", "rootfs", "copies",
-				       "old-kernel", "limits", "caps" };
-/* Beside NAME.toml, the policy files that it names: NAME.caps. */
-static const char *const file_endings[NUC_FILE__COUNT] = { [NUC_FILE_CAPS] = "caps" };
+				       "old-kernel", "limits", "caps", "landlock" };
+/* Beside NAME.toml, the policy files that it names: NAME.caps, ... */
+static const char *const file_endings[NUC_FILE__COUNT] = { [NUC_FILE_CAPS] = "caps",
+							   [NUC_FILE_LANDLOCK] = "landlock" };
 
 static struct nuc_plan *golden_plan(const char *name, bool privileged)
 {
@@ -142,6 +144,7 @@ static bool is_set(const struct nuc_step *s)
 {
 	return s->op == NUC_OP_MASK || s->op == NUC_OP_READONLY || s->op == NUC_OP_LANDLOCK_PATH ||
 	       s->op == NUC_OP_LANDLOCK_PORT ||
+	       s->op == NUC_OP_LANDLOCK_POLICY_PATH || s->op == NUC_OP_LANDLOCK_POLICY_PORT ||
 	       (s->op == NUC_OP_RLIMIT && s->arg[0] == RLIMIT_DATA) ||
 	       s->op == NUC_OP_CGROUP_SET;
 }
@@ -285,105 +288,48 @@ START_TEST(capabilities_that_no_policy_keeps_are_refused)
 }
 END_TEST
 
-/* For port 80 root's sandbox has to own its network; nobody else's may. */
-START_TEST(the_network_is_the_workloads_only_if_a_capability_is_for_it)
+/* The layer of the policy: each change that would make it restrict less. */
+START_TEST(a_weaker_landlock_policy_is_refused)
 {
-	static const struct {
-		const char *kept;
-		bool late;
-	} cases[] = { { "NET_BIND_SERVICE", true }, { "NET_RAW", true }, { "KILL", false },
-		      { "DAC_OVERRIDE", false } };
-	struct nuc_world w = fake_world(_i);
+	_cleanup_free_ struct nuc_plan *p = golden_plan("landlock", _i);
+	struct nuc_step *steps = (struct nuc_step *)((char *)p + p->steps);
+	char *data = (char *)p + p->data;
 
-	for (size_t i = 0; i < NUC_ARRAY_SIZE(cases); i++) {
-		_cleanup_free_ char *text = nuc_strf(
-			"bounding.keep = ['%1$s']\npermitted.keep = ['%1$s']\n"
-			"inheritable.keep = ['%1$s']\nambient.keep = ['%1$s']\n", cases[i].kept);
-		_cleanup_free_ struct nuc_plan *plan = NULL;
-		nucleus_policy *policy;
-		unsigned int unshares = 0;
+	ck_assert_int_eq(nuc_verify(p, p->size, NULL), 0);
+	for (uint32_t i = 0; i < p->first[NUC_PROG_INIT] + p->n[NUC_PROG_INIT]; i++) {
+		struct nuc_step *s = &steps[i], was = *s;
 
-		fake_policy_files[NUC_FILE_CAPS] = text;
-		ck_assert_int_eq(nucleus_policy_new(&policy), 0);
-		ck_assert_int_eq(nucleus_policy_set(policy, "security.caps-policy", "/c", NULL), 0);
-		ck_assert_int_eq(nuc_compile(policy, &w, &plan, NULL), 0);
-		for (uint32_t k = 0; k < plan->n[NUC_PROG_INIT]; k++)
-			unshares += nuc_plan_step(plan, plan->first[NUC_PROG_INIT] + k)->op ==
-				    NUC_OP_UNSHARE;
-		ck_assert_uint_eq(unshares, _i && cases[i].late);
-		ck_assert_int_eq(!!(plan->clone_flags & CLONE_NEWNET), !unshares);
-		nucleus_policy_free(policy);
+		if (s->op == NUC_OP_LANDLOCK_POLICY_RULESET) {
+			struct nuc_landlock_attr *a = (void *)(data + s->arg[0]), before = *a;
+
+			for (int bit = 0; bit < 16; bit++) {
+				a->fs = before.fs & ~(1ull << bit);
+				ck_assert_int_eq(nuc_verify(p, p->size, NULL), -EBADMSG);
+			}
+			*a = before;
+			for (int bit = 0; bit < 2; bit++) {
+				a->net = before.net & ~(1ull << bit);
+				ck_assert_int_eq(nuc_verify(p, p->size, NULL), -EBADMSG);
+			}
+			*a = before;
+		}
+		/* No other step may be left out, and its own slot is no other layer's. */
+		s->flags |= NUC_STEP_OPTIONAL;
+		ck_assert_int_eq(nuc_verify(p, p->size, NULL),
+				 s->op == NUC_OP_LANDLOCK_POLICY_PATH ? 0 : -EBADMSG);
+		*s = was;
+		if (s->op == NUC_OP_LANDLOCK_POLICY_PATH || s->op == NUC_OP_LANDLOCK_POLICY_PORT ||
+		    s->op == NUC_OP_LANDLOCK_POLICY_RESTRICT) {
+			s->in = NUC_SLOT_LANDLOCK;
+			ck_assert_int_eq(nuc_verify(p, p->size, NULL), -EBADMSG);
+			*s = was;
+			s->accept = ENOENT;
+			ck_assert_int_eq(nuc_verify(p, p->size, NULL), -EBADMSG);
+			*s = was;
+		}
 	}
-	fake_policy_files[NUC_FILE_CAPS] = NULL;
-}
-END_TEST
-
-/* A policy file of one option, in a mode: what compile says of it. */
-static const struct {
-	enum nuc_policy_file_kind kind;
-	const char *mode, *text;
-	int code;
-	const char *origin, *words, *hint; /* with code 0: words of a warning */
-} file_refusals[] = {
-	{ NUC_FILE_CAPS, "strict-agent", NULL, -ENOENT, NULL, "there is no /policy", NULL },
-	{ NUC_FILE_CAPS, "strict-agent", "[bounding]\nkeep = ['KIL']\n", -EINVAL, "/policy:2:9",
-	  "there is no capability KIL", "did you mean CAP_KILL?" },
-	{ NUC_FILE_CAPS, "strict-agent", "[bounding]\nkeep = [41]\n", -ENOTSUP, "/policy:2:9",
-	  "this kernel does not have capability 41: its last is 40", "kernel" },
-	{ NUC_FILE_CAPS, "agent", "[bounding]\nkeep = [63]\n", -ENOTSUP, "/policy:2:9",
-	  "this kernel does not have capability 63", "kernel" },
-	{ NUC_FILE_CAPS, "strict-agent", "[bounding]\nkeep = ['KILL',\n 'SYS_PTRACE']\n", -EPERM,
-	  "/policy:3:2", "mode strict-agent refuses CAP_SYS_PTRACE: it takes over the sandbox's init",
-	  "remove it" },
-	{ NUC_FILE_CAPS, "strict-agent", "[bounding]\nkeep = ['SYS_ADMIN']\n", -EPERM, "/policy:2:9",
-	  "refuses CAP_SYS_ADMIN: it unmounts what masks", "remove it" },
-	{ NUC_FILE_CAPS, "strict-agent", "[bounding]\nkeep = ['SYS_BOOT']\n", -EPERM, "/policy:2:9",
-	  "refuses CAP_SYS_BOOT: reboot(2) kills", "remove it" },
-	{ NUC_FILE_CAPS, "strict-agent", "[bounding]\nkeep = ['NET_ADMIN']\n", -EPERM, "/policy:2:9",
-	  "refuses CAP_NET_ADMIN", "remove it" },
-	{ NUC_FILE_CAPS, "strict-agent", "[bounding]\nkeep = ['SETFCAP']\n", -EPERM, "/policy:2:9",
-	  "refuses CAP_SETFCAP", "remove it" },
-	{ NUC_FILE_CAPS, "agent", "[bounding]\nkeep = ['SYS_PTRACE']\n", 0, NULL,
-	  "CAP_SYS_PTRACE is kept [/policy:2:9]: it takes over", NULL },
-	{ NUC_FILE_CAPS, "strict-agent", "[bounding]\nkeep = ['MKNOD', 'SYS_RESOURCE']\n", 0, NULL, NULL,
-	  NULL },
-};
-
-START_TEST(policy_files_are_refused_where_it_is_wrong)
-{
-	static const char *const options[NUC_FILE__COUNT] = { [NUC_FILE_CAPS] = "security.caps-policy" };
-	struct nuc_world w = fake_world(_i % 2);
-	nucleus_policy *policy;
-	nucleus_error *err = NULL;
-	struct nuc_plan *plan = NULL;
-	const char *warnings;
-	int i = _i / 2, r;
-
-	fake_policy_files[file_refusals[i].kind] = file_refusals[i].text;
-	ck_assert_int_eq(nucleus_policy_new(&policy), 0);
-	ck_assert_int_eq(nucleus_policy_set(policy, "mode", file_refusals[i].mode, NULL), 0);
-	ck_assert_int_eq(nucleus_policy_set(policy, options[file_refusals[i].kind], "/policy", NULL), 0);
-	r = nuc_compile(policy, &w, &plan, &err);
-	ck_assert_msg(r == file_refusals[i].code, "%d %s", r, err ? nucleus_error_message(err) : "");
-	if (r < 0) {
-		if (file_refusals[i].origin)
-			ck_assert_str_eq(nucleus_error_origin(err), file_refusals[i].origin);
-		ck_assert_msg(strstr(nucleus_error_message(err), file_refusals[i].words) != NULL, "%s",
-			      nucleus_error_message(err));
-		if (file_refusals[i].hint)
-			ck_assert_msg(strstr(nucleus_error_hint(err), file_refusals[i].hint) != NULL,
-				      "%s", nucleus_error_hint(err));
-	} else {
-		warnings = nuc_plan_data(plan, plan->warnings.at);
-		if (file_refusals[i].words)
-			ck_assert_msg(strstr(warnings, file_refusals[i].words) != NULL, "%s", warnings);
-		else
-			ck_assert_uint_eq(plan->warnings.len, 0);
-	}
-	fake_policy_files[file_refusals[i].kind] = NULL;
-	nucleus_error_free(err);
-	nucleus_policy_free(policy);
-	free(plan);
+	p->policy_files = 0;
+	ck_assert_int_eq(nuc_verify(p, p->size, NULL), -EBADMSG);
 }
 END_TEST
 
@@ -531,9 +477,7 @@ int main(void)
 	tcase_add_test(t, steps_without_their_slot_are_refused);
 	tcase_add_test(t, verify_survives_flipped_bytes);
 	tcase_add_loop_test(t, capabilities_that_no_policy_keeps_are_refused, 0, 4);
-	tcase_add_loop_test(t, the_network_is_the_workloads_only_if_a_capability_is_for_it, 0, 2);
-	tcase_add_loop_test(t, policy_files_are_refused_where_it_is_wrong, 0,
-			    2 * NUC_ARRAY_SIZE(file_refusals));
+	tcase_add_loop_test(t, a_weaker_landlock_policy_is_refused, 0, 2);
 	tcase_add_test(t, equal_enforcement_has_equal_hashes_whatever_the_origin);
 	tcase_add_loop_test(t, what_cannot_be_is_refused_by_name, 0, NUC_ARRAY_SIZE(refusals));
 	tcase_add_loop_test(t, agent_mode_records_what_strict_agent_refuses, 0, 3);
