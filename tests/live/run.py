@@ -19,6 +19,7 @@ import files
 import identity
 import kernel
 import life
+import policy_files
 import programs
 import why
 
@@ -104,7 +105,8 @@ def main():
     os.environ["PATH"] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
     os.umask(0o022)
     os.chdir("/")
-    cases = (*identity.CASES, *files.CASES, *kernel.CASES, *life.CASES, *programs.CASES, *why.CASES)
+    cases = (*identity.CASES, *files.CASES, *kernel.CASES, *life.CASES,
+             *policy_files.CASES, *programs.CASES, *why.CASES)
     return run_cases(cases, args.mode or ("strict-agent", "agent"), nucleus, args.only, args.without)
 
 
