@@ -2,11 +2,12 @@
 /*
  * Run when the library is built: compiles the default list once for each set of parameters, and writes
  * the programs as C. libseccomp needs 2 ms for one, which is more than all the rest of a launch. Writes
- * the names of system calls, too.
+ * the names of system calls, too, and which of them are dangerous, for init.
  */
 #include <seccomp.h>
 
 #include "allowlist.h"
+#include "dangerous.h"
 
 static int write_program(FILE *out, unsigned int i)
 {
@@ -38,6 +39,14 @@ static int write_names(const char *path)
 
 		if (name)
 			fprintf(out, "\t[%d] = \"%s\",\n", nr, name);
+	}
+	fprintf(out, "};\nstatic const unsigned char always_refused[] = {\n");
+	for (int nr = 0; nr < 1024; nr++) {
+		_cleanup_free_ char *name = seccomp_syscall_resolve_num_arch(SCMP_ARCH_X86_64, nr);
+		const struct nuc_danger *d = name ? nuc_danger_of(name) : NULL;
+
+		if (d && d->always)
+			fprintf(out, "\t[%d] = 1, /* %s */\n", nr, name);
 	}
 	fprintf(out, "};\n");
 	return fclose(out) ? -EIO : 0;

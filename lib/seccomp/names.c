@@ -1,17 +1,32 @@
 /* SPDX-License-Identifier: MIT */
-#include "base.h"
+#include <stddef.h>
+
 #include "names.h"
 #include "syscall_names.h"
 
+#define N_NAMES (sizeof(syscall_names) / sizeof(syscall_names[0]))
+
 const char *nuc_syscall_name(long nr)
 {
-	return nr >= 0 && nr < (long)NUC_ARRAY_SIZE(syscall_names) ? syscall_names[nr] : NULL;
+	return nr >= 0 && nr < (long)N_NAMES ? syscall_names[nr] : NULL;
 }
 
 int nuc_syscall_number(const char *name)
 {
-	for (size_t i = 0; i < NUC_ARRAY_SIZE(syscall_names); i++)
-		if (syscall_names[i] && !strcmp(syscall_names[i], name))
+	for (size_t i = 0; i < N_NAMES; i++) {
+		const char *a = syscall_names[i], *b = name;
+
+		while (a && *a && *a == *b) {
+			a++;
+			b++;
+		}
+		if (a && *a == *b)
 			return (int)i;
+	}
 	return -1;
+}
+
+int nuc_syscall_always_refused(long nr)
+{
+	return nr >= 0 && nr < (long)sizeof(always_refused) && always_refused[nr];
 }
