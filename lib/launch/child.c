@@ -131,7 +131,8 @@ static long loopback_up(void)
 static long close_fds(const struct nuc_context *c, const struct nuc_span *keep)
 {
 	const uint32_t *fds = nuc_plan_data(c->plan, keep->at);
-	const int ours[] = { c->report_fd, c->plan_fd, c->caller_fd, c->status_fd, c->denial_fd };
+	const int ours[] = { c->report_fd, c->plan_fd, c->caller_fd,
+			     c->status_fd, c->denial_fd, c->log_fd };
 	long r;
 
 	for (int i = 0; i < 3; i++) {

@@ -24,6 +24,7 @@ struct nuc_context {
 	int report_fd;		/* write end of the report pipe */
 	int caller_fd;		/* pidfd of the caller */
 	int denial_fd;		/* write end of the pipe of denials, or -1 */
+	int log_fd;		/* the file of a trace, or -1 */
 	int control_fd;		/* to the copying parent, or -1 */
 	struct nuc_progress *progress; /* in init only */
 	char *const *argv;	/* of what is executed: init, or the program */

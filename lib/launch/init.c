@@ -5,8 +5,8 @@
  * signals on, and ends when the program ends, the time is over, or the caller is gone. With it the
  * kernel ends every process of the pid namespace (pid_namespaces(7)).
  *
- * argv: its name, "report plan size caller status denials" as decimal numbers (denials + 1: 0 is none),
- * then the program's argv.
+ * argv: its name, "report plan size caller status denials log" as decimal numbers (denials + 1 and
+ * log + 1: 0 is none), then the program's argv.
  */
 #include <asm/fcntl.h>
 #include <asm-generic/errno-base.h>
@@ -339,8 +339,10 @@ static void live(long program, long signals, uint64_t started)
 			timeout = &left;
 		}
 		nuc_sys(__NR_ppoll, fds, 4, timeout, 0, 0);
-		if (fds[1].revents || fds[2].revents)
+		if (fds[1].revents || fds[2].revents) {
+			nuc_observe_end();
 			quit(1);
+		}
 		/* One, then the others again: whoever floods init with calls delays nothing else. */
 		if (fds[3].revents & POLLIN)
 			nuc_observe_one();
@@ -373,7 +375,7 @@ static void *map(uint32_t fd, uint32_t size, int protection, int flags)
 __attribute__((noreturn, used)) static void init_main(long argc, char **argv)
 {
 	uint64_t all = ~0ull, started;
-	uint32_t report_fd, plan_fd, size, caller_fd, status_fd, denials, fork_at;
+	uint32_t report_fd, plan_fd, size, caller_fd, status_fd, denials, log, fork_at;
 	const char *s;
 	long r, signals, program;
 
@@ -384,10 +386,12 @@ __attribute__((noreturn, used)) static void init_main(long argc, char **argv)
 	s = number(s, &size);
 	s = number(s, &caller_fd);
 	s = number(s, &status_fd);
-	number(s, &denials);
+	s = number(s, &denials);
+	number(s, &log);
 	ctx.report_fd = (int)report_fd;
 	ctx.caller_fd = (int)caller_fd;
 	ctx.denial_fd = (int)denials - 1;
+	ctx.log_fd = (int)log - 1;
 	ctx.control_fd = ctx.init_fd = ctx.plan_fd = ctx.status_fd = -1;
 	for (int i = 0; i < 3; i++)
 		ctx.stdio[i] = -1;
@@ -396,7 +400,8 @@ __attribute__((noreturn, used)) static void init_main(long argc, char **argv)
 	/* The program must not have them. */
 	if (nuc_sys(__NR_fcntl, report_fd, F_SETFD, FD_CLOEXEC) < 0 ||
 	    nuc_sys(__NR_fcntl, caller_fd, F_SETFD, FD_CLOEXEC) < 0 ||
-	    (ctx.denial_fd >= 0 && nuc_sys(__NR_fcntl, ctx.denial_fd, F_SETFD, FD_CLOEXEC) < 0))
+	    (ctx.denial_fd >= 0 && nuc_sys(__NR_fcntl, ctx.denial_fd, F_SETFD, FD_CLOEXEC) < 0) ||
+	    (ctx.log_fd >= 0 && nuc_sys(__NR_fcntl, ctx.log_fd, F_SETFD, FD_CLOEXEC) < 0))
 		quit(127);
 	progress = map(status_fd, 4096, 3 /* PROT_READ | PROT_WRITE */, 1 /* MAP_SHARED */);
 	progress->exec_failed = 0; /* of an earlier launch */
@@ -430,7 +435,7 @@ __attribute__((noreturn, used)) static void init_main(long argc, char **argv)
 		report_step(NUC_REPORT_FAILED, progress->step, progress->error);
 		quit(127);
 	}
-	nuc_observe_start(&ctx, progress->listener);
+	nuc_observe_start(&ctx, progress->listener, (int32_t)program);
 	signals = nuc_sys(__NR_signalfd4, -1, &all, 8, O_CLOEXEC | O_NONBLOCK);
 	if (signals < 0) {
 		report_step(NUC_REPORT_FAILED, fork_at, (int32_t)-signals);

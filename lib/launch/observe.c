@@ -14,8 +14,10 @@
 #include <linux/seccomp.h>
 
 #include "bpf.h"
+#include "names.h"
 #include "observe.h"
 #include "raw.h"
+#include "trace.h"
 
 #define SIGKILL_ 9
 #define MAX_ERRNO 4095
@@ -30,6 +32,7 @@ static struct {
 	const struct sock_filter *filter;
 	uint32_t count;
 	int listener, pipe;
+	int traces;
 	uint32_t dropped, tokens;
 	uint64_t refilled_us;
 	struct {
@@ -179,7 +182,34 @@ static void tell_refused(const struct seccomp_notif *n, int error)
 	put(&r);
 }
 
-void nuc_observe_start(const struct nuc_context *c, int listener)
+/*
+ * In a trace what the filter would refuse is run, so that it is seen what the program does next; but for
+ * calls that are always refused. What is answered so that programs go on another way is answered: they
+ * will have to go that way when it is over. Gives the errno to answer with, or NUC_SEEN_RUN.
+ */
+static int trace(const struct seccomp_notif *n, uint32_t verdict)
+{
+	struct nuc_seen s;
+
+	s.id = n->id;
+	s.listener = self.listener;
+	s.pid = (int32_t)n->pid;
+	s.nr = n->data.nr;
+	s.error = NUC_SEEN_RUN;
+	s.refused = 0;
+	s.args = (const uint64_t *)n->data.args;
+	if ((verdict & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_ERRNO) {
+		uint32_t error = verdict & SECCOMP_RET_DATA;
+
+		s.refused = nuc_syscall_always_refused(s.nr) && (error == EPERM || error == EACCES);
+		if (s.refused || (error != EPERM && error != EACCES))
+			s.error = (int32_t)(error > MAX_ERRNO ? MAX_ERRNO : error);
+	}
+	nuc_trace_call(&s);
+	return s.error;
+}
+
+void nuc_observe_start(const struct nuc_context *c, int listener, int32_t program)
 {
 	const struct nuc_plan *p = c->plan;
 
@@ -195,6 +225,11 @@ void nuc_observe_start(const struct nuc_context *c, int listener)
 			continue;
 		self.filter = nuc_plan_data(p, span->at);
 		self.count = span->len / (uint32_t)sizeof(*self.filter);
+	}
+	self.traces = c->log_fd >= 0;
+	if (self.traces) {
+		nuc_trace_start(p, c->log_fd);
+		nuc_trace_program(program);
 	}
 }
 
@@ -218,6 +253,9 @@ void nuc_observe_one(void)
 	answer.val = 0;
 	answer.error = 0;
 	answer.flags = 0;
+	if (self.traces && (verdict & SECCOMP_RET_ACTION_FULL) >= SECCOMP_RET_ERRNO &&
+	    trace(&told.n, verdict) == NUC_SEEN_RUN)
+		verdict = SECCOMP_RET_ALLOW;
 	switch (verdict & SECCOMP_RET_ACTION_FULL) {
 	case SECCOMP_RET_ALLOW:
 	case SECCOMP_RET_LOG:
@@ -227,7 +265,8 @@ void nuc_observe_one(void)
 		uint32_t error = verdict & SECCOMP_RET_DATA;
 
 		answer.error = -(int32_t)(error > MAX_ERRNO ? MAX_ERRNO : error);
-		tell_refused(&told.n, -answer.error);
+		if (!self.traces || nuc_syscall_always_refused(told.n.data.nr))
+			tell_refused(&told.n, -answer.error);
 		break;
 	}
 	default:
@@ -242,4 +281,5 @@ void nuc_observe_one(void)
 void nuc_observe_end(void)
 {
 	put_dropped();
+	nuc_trace_end();
 }

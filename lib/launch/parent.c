@@ -29,6 +29,7 @@ struct launch {
 	int stdio[3];			/* copies of ours, or -1 */
 	int report_read, report_write;
 	int denial_read, denial_write;
+	int log;			/* the file of a trace; if all fails it is removed */
 	int caller, control, control_child;
 	int pidfd;
 	int pid;
@@ -82,6 +83,11 @@ static void launch_done(struct launch *l)
 	nuc_closep(&l->report_write);
 	nuc_closep(&l->denial_read);
 	nuc_closep(&l->denial_write);
+	/* Nothing has run: a file that is in the way of the next try would say nothing. */
+	if (l->log >= 0) {
+		close(l->log);
+		unlink(nuc_plan_data(l->prepared->plan, l->prepared->plan->log));
+	}
 	nuc_closep(&l->caller);
 	nuc_closep(&l->control);
 	nuc_closep(&l->control_child);
@@ -177,6 +183,30 @@ static int open_all(struct launch *l, const int stdio[3])
 		return -errno;
 	l->caller = nuc_fd_above_stdio(l->caller);
 	return l->caller < 0 ? l->caller : 0;
+}
+
+/*
+ * The file of a trace. Always a new one: nothing that is there is overwritten, and no link in the last
+ * place is followed. Nobody else may read what a program does.
+ */
+static int open_log(struct launch *l, nucleus_error **ret_err)
+{
+	const char *path = nuc_plan_data(l->prepared->plan, l->prepared->plan->log);
+	struct nuc_where where = { "launch", "trace", NULL, NULL };
+	int fd;
+
+	if (!*path)
+		return 0;
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY, 0600);
+	if (fd < 0) {
+		where.hint = errno == EEXIST ? "a trace is a new file: remove that one, or name another" : NULL;
+		return nuc_fail(ret_err, -errno, &where, "cannot make %s for the trace: %s", path,
+				strerror(errno));
+	}
+	l->log = nuc_fd_above_stdio(fd);
+	if (l->log < 0)
+		return nuc_fail(ret_err, l->log, &where, "cannot keep the trace open: %s", strerror(-l->log));
+	return 0;
 }
 
 /*
@@ -280,9 +310,9 @@ static int build_argv(struct launch *l, const char *const *argv)
 	l->argv = calloc(n + 3, sizeof(*l->argv));
 	if (!l->argv)
 		return -ENOMEM;
-	snprintf(l->numbers, sizeof(l->numbers), "%d %d %u %d %d %d", l->report_write,
+	snprintf(l->numbers, sizeof(l->numbers), "%d %d %u %d %d %d %d", l->report_write,
 		 l->prepared->plan_fd, l->prepared->plan->size, l->caller, l->prepared->status_fd,
-		 l->denial_write + 1);
+		 l->denial_write + 1, l->log + 1);
 	l->argv[0] = "nucleus-init";
 	l->argv[1] = l->numbers;
 	memcpy(l->argv + 2, argv, n * sizeof(*argv));
@@ -317,6 +347,7 @@ static int start_child(struct launch *l)
 	l->ctx.report_fd = l->report_write;
 	l->ctx.caller_fd = l->caller;
 	l->ctx.denial_fd = l->denial_write;
+	l->ctx.log_fd = l->log;
 	l->ctx.control_fd = l->control_child;
 	l->ctx.argv = (char *const *)l->argv;
 	l->ctx.envp = (char *const *)p->envp;
@@ -534,6 +565,7 @@ int nuc_launch(struct nuc_prepared *p, const int stdio[3], const char *const *ar
 		.report_write = -1,
 		.denial_read = -1,
 		.denial_write = -1,
+		.log = -1,
 		.caller = -1,
 		.control = -1,
 		.control_child = -1,
@@ -548,6 +580,9 @@ int nuc_launch(struct nuc_prepared *p, const int stdio[3], const char *const *ar
 
 	if (r == 0)
 		r = check_stdio(stdio, ret_err);
+	if (r < 0)
+		return r;
+	r = open_log(&l, ret_err);
 	if (r < 0)
 		return r;
 	r = open_all(&l, stdio);
@@ -592,6 +627,9 @@ int nuc_launch(struct nuc_prepared *p, const int stdio[3], const char *const *ar
 		.groups = p->groups ? nuc_cgroup_parent_ref(p->groups) : NULL,
 		.group = l.group,
 	};
+	/* From here on it is init's. */
+	if (l.log >= 0)
+		close(NUC_TAKE_FD(l.log));
 	l.group = NUC_CGROUP_NONE_YET;
 	l.carry = (struct nuc_carry){ .inside = -1, .outside = -1 };
 	return 0;

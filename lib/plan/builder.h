@@ -42,6 +42,7 @@ struct nuc_builder {
 	struct nuc_plan head;
 	struct nuc_step *steps[NUC_PROG__COUNT];
 	size_t n_steps[NUC_PROG__COUNT];
+	const char *log;		/* of a trace, or NULL */
 	struct nuc_buf data, env, warnings, notes;
 	bool failed; /* out of memory somewhere: found at the end */
 

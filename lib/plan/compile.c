@@ -59,6 +59,42 @@ static int check_mode(struct nuc_builder *b)
 	return 0;
 }
 
+/* A trace is for finding out what a program does, and does not restrict its calls: mode agent's only. */
+static int read_trace(struct nuc_builder *b)
+{
+	const nucleus_policy *p = b->policy;
+	const bool trace = nuc_policy_int(p, NUC_OPT_SECCOMP_MODE) == 1, learn = nuc_policy_str(p, NUC_OPT_LEARN);
+	const enum nuc_option_id id = learn ? NUC_OPT_LEARN : NUC_OPT_SECCOMP_MODE;
+	const char *key = learn ? "security.learn" : "security.seccomp-mode";
+	const char *origin = nuc_policy_origin(p, id), *log = nuc_policy_str(p, NUC_OPT_SECCOMP_LOG);
+
+	if (!trace && log)
+		return nuc_b_fail(b, -EINVAL, "seccomp", nuc_policy_origin(p, NUC_OPT_SECCOMP_LOG),
+				  "add --seccomp-mode trace, or use --learn instead",
+				  "security.seccomp-log is set, but nothing is traced");
+	if (!trace && !learn)
+		return 0;
+	if (b->mode != NUC_MODE_AGENT)
+		return nuc_b_fail(b, -EPERM, "seccomp", origin,
+				  "learn in mode agent, and run under what was learned in this mode",
+				  "mode %s refuses %s: a program that is watched is not restricted",
+				  nuc_mode_name(b->mode), key);
+	if (trace && learn)
+		return nuc_b_fail(b, -EINVAL, "seccomp", origin,
+				  "--learn records system calls, too: leave --seccomp-mode out",
+				  "security.learn and security.seccomp-mode = \"trace\" exclude each other");
+	if (trace && !log)
+		return nuc_b_fail(b, -EINVAL, "seccomp", origin, "add --seccomp-log FILE",
+				  "%s = \"trace\" needs a file to write to", key);
+	if (!b->head.observe && (nuc_policy_int(p, NUC_OPT_SECCOMP) || !b->world->facts.seccomp_filter))
+		return nuc_b_fail(b, -ENOTSUP, "seccomp", origin,
+				  "it needs a kernel with seccomp filters, and security.seccomp = \"on\"",
+				  "%s: without a filter nothing is seen", key);
+	b->head.observe = NUC_OBSERVE_REFUSALS | NUC_OBSERVE_TRACE | (learn ? NUC_OBSERVE_LEARN : 0);
+	b->log = learn ? nuc_policy_str(p, NUC_OPT_LEARN) : log;
+	return 0;
+}
+
 /* What init is to tell. Without a filter the kernel tells it nothing. */
 static int read_observe(struct nuc_builder *b)
 {
@@ -68,7 +104,7 @@ static int read_observe(struct nuc_builder *b)
 
 	if (nuc_policy_int(b->policy, NUC_OPT_SECCOMP) == 0 && b->world->facts.seccomp_filter)
 		b->head.observe = observe[nuc_policy_int(b->policy, NUC_OPT_OBSERVE)];
-	return 0;
+	return read_trace(b);
 }
 
 static int check_policy_files(struct nuc_builder *b)
@@ -134,6 +170,7 @@ static int lay_out(struct nuc_builder *b, struct nuc_plan **ret)
 	b->head.warnings = span_of(b, &b->warnings);
 	b->head.notes = span_of(b, &b->notes);
 	b->head.user_name = nuc_b_str(b, b->user.name);
+	b->head.log = nuc_b_str(b, b->log ? b->log : "");
 	if (b->failed || b->data.failed)
 		return -ENOMEM;
 	for (int i = 0; i < NUC_PROG__COUNT; i++) {

@@ -56,6 +56,10 @@ static int emit_filter(struct nuc_builder *b, const struct filter *f, const stru
 	if (r < 0)
 		return r;
 	nuc_b_step(b, NUC_PROG_INIT, NUC_OP_SECCOMP, f->origin, verdict, observing, 0)->flags = f->flags;
+	if (b->head.observe & NUC_OBSERVE_TRACE)
+		return nuc_b_missing(b, NUC_MECH_SECCOMP, f->origin,
+				     "the program is traced, and may make all but the calls that are always refused",
+				     "leave --seccomp-mode trace and --learn out to run it for good");
 	nuc_b_enforced(b, NUC_MECH_SECCOMP);
 	return 0;
 }
@@ -140,6 +144,9 @@ static int emit_seccomp(struct nuc_builder *b)
 	if (!b->world->facts.seccomp_filter)
 		return nuc_b_missing(b, NUC_MECH_SECCOMP, origin, "this kernel has no seccomp filters",
 				     "use a kernel with CONFIG_SECCOMP_FILTER");
+	if (has_profile && (b->head.observe & NUC_OBSERVE_TRACE))
+		return nuc_b_fail(b, -EINVAL, "seccomp", profile.origin, "remove one of the two",
+				  "a program that is traced is not held by a seccomp profile");
 	return has_profile ? emit_profile(b, &profile) : emit_list(b, origin);
 }
 

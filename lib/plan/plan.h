@@ -95,6 +95,7 @@ struct nuc_plan {
 	uint32_t observe;		/* enum nuc_observe bits: what init is told of */
 	uint32_t policy_files;		/* bit per enum nuc_policy_file_kind that it was made with */
 	uint64_t caps[NUC_CAPSET__COUNT]; /* what is kept, in the program's own user namespace */
+	uint32_t log;			/* string: the file that a trace is written to, or "" */
 	uint32_t user_name, cwd;	/* strings */
 	struct nuc_span env;		/* "NAME=VALUE" strings, one after the other */
 	struct nuc_span seccomp_calls;	/* "name\tfilter" strings of what the filter allows */

@@ -166,7 +166,7 @@ static const char *check_bounds(const struct nuc_plan *p, size_t size)
 		return "an area is outside of the plan";
 	if (!is_string_list(p, &p->env) || !is_string_list(p, &p->warnings) ||
 	    !is_string_list(p, &p->notes) || !is_string_list(p, &p->seccomp_calls) ||
-	    !is_string(p, p->user_name) || !is_string(p, p->cwd))
+	    !is_string(p, p->user_name) || !is_string(p, p->cwd) || !is_string(p, p->log))
 		return "a text is outside of the plan";
 	return NULL;
 }
@@ -542,9 +542,13 @@ static const char *check_complete(const struct nuc_plan *p)
 	for (size_t i = 0; i < NUC_ARRAY_SIZE(always); i++)
 		if (!count[always[i]])
 			return "a step that every plan has is missing";
-	for (size_t i = 0; i < NUC_ARRAY_SIZE(claims); i++)
-		if (!!(p->mechanisms & (1u << claims[i].mechanism)) != !!count[claims[i].op])
+	for (size_t i = 0; i < NUC_ARRAY_SIZE(claims); i++) {
+		/* A filter that only watches is no mechanism. */
+		bool watches = claims[i].mechanism == NUC_MECH_SECCOMP && p->observe & NUC_OBSERVE_TRACE;
+
+		if (!!(p->mechanisms & (1u << claims[i].mechanism)) != (count[claims[i].op] && !watches))
 			return "a mechanism is claimed without its step";
+	}
 	for (size_t i = 0; i < NUC_ARRAY_SIZE(namespaces); i++)
 		if (!!(p->mechanisms & (1u << namespaces[i].mechanism)) !=
 		    !!(flags & namespaces[i].flag))
@@ -564,6 +568,9 @@ static const char *check_complete(const struct nuc_plan *p)
 		why = check_landlock_policy(p, count);
 	if (why)
 		return why;
+	if ((p->observe & NUC_OBSERVE_LEARN && !(p->observe & NUC_OBSERVE_TRACE)) ||
+	    !(p->observe & NUC_OBSERVE_TRACE) != !*(const char *)nuc_plan_data(p, p->log))
+		return "a trace and no file for it, or the reverse";
 	if (!has_rlimits(p))
 		return "a limit that every plan has is missing";
 	if (count[NUC_OP_LANDLOCK_PATH] && !count[NUC_OP_LANDLOCK_RESTRICT])
