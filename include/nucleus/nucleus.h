@@ -254,6 +254,32 @@ NUCLEUS_API int nucleus_policy_file_sign(const char *path, const char *secret_ke
 NUCLEUS_API int nucleus_policy_file_verify(const char *path, const char *public_key, char **ret_id,
 					   nucleus_error **ret_err);
 
+/* ---- learning ------------------------------------------------------------------------------- */
+
+/**
+ * nucleus_seccomp_generate - the minimal seccomp profile (OCI runtime-spec, JSON) of one or more traces
+ * @traces: paths of traces (security.seccomp-log, security.learn), NULL-terminated: their union
+ * @options: NULL, or NULL-terminated: "base=default" (not a profile, but what differs from the built-in
+ *	list, a line a call), "allow-dangerous=NAME" (a call that is always left out, if it was seen)
+ * @ret: the text
+ * @ret_notes: what a reviewer must know: what was left out and why, whether a trace was cut off
+ *
+ * Returns 0; -EINVAL for no trace, for a file that is none or is damaged (the error's origin is
+ * "file:line:col") or an unknown option; -EFBIG, -EISDIR, -ENOMEM, or an errno of open(2). Since: 0.1
+ */
+NUCLEUS_API int nucleus_seccomp_generate(const char *const *traces, const char *const *options,
+					 char **ret, char **ret_notes, nucleus_error **ret_err);
+
+/**
+ * nucleus_landlock_generate - the Landlock policy (TOML) that grants what traces saw, and no more
+ * @traces: as above; at least one with paths (security.learn)
+ * @ret_notes: what the policy grants beyond what was seen, and what it does not grant, and why
+ *
+ * Returns and errors as nucleus_seccomp_generate(). Since: 0.1
+ */
+NUCLEUS_API int nucleus_landlock_generate(const char *const *traces, char **ret, char **ret_notes,
+					  nucleus_error **ret_err);
+
 /* ---- sandbox: what will be done ------------------------------------------------------------ */
 
 /** nucleus_sandbox_new - a sandbox without a policy. Returns 0 or -ENOMEM. Since: 0.1 */

@@ -1,0 +1,540 @@
+/* SPDX-License-Identifier: MIT */
+/* Traces, and what is made of them. */
+#include <jansson.h>
+#include <linux/audit.h>
+#include <sys/syscall.h>
+
+#include "doc.h"
+#include "learn.h"
+#include "seccomp_internal.h"
+#include "../run_suite.h"
+
+#define HEAD "{\"nucleus_trace\":1,\"records\":\"calls+paths\",\"time_us\":1,\"library\":\"0.1.0\","          \
+	     "\"arch\":\"x86_64\",\"kernel\":\"6.1\"}\n"
+#define WHO "{\"t\":1,\"pid\":2,\"comm\":\"x\","
+#define END(records) "{\"end\":true,\"t\":9,\"calls\":5,\"records\":" #records ",\"lost\":0,\"unread\":0,"    \
+		     "\"by_call\":{\"read\":3}}\n"
+#define READ WHO "\"call\":\"read\",\"nr\":0}\n"
+#define PATH_OF(op, kind, path) WHO "\"op\":\"" op "\",\"kind\":\"" kind "\",\"path\":\"" path "\"}\n"
+
+static int parse(const char *text, struct nuc_trace *t, nucleus_error **err)
+{
+	return nuc_trace_parse(text, strlen(text), "t", t, err);
+}
+
+/* ---- the table of arguments --------------------------------------------------------------------- */
+
+static void expect_listed(const struct nuc_rule *rule)
+{
+	const struct nuc_matter *m = nuc_matter_of(nuc_syscall_number(rule->row.name));
+
+	ck_assert_int_ge(nuc_syscall_number(rule->row.name), 0);
+	for (size_t i = 0; i < NUC_RULE_CLAUSES && rule->clauses[i]; i++)
+		for (size_t k = 0; k < rule->clauses[i]->count; k++)
+			for (unsigned int n = 0; n < rule->clauses[i]->clause[k].count; n++) {
+				const struct nuc_cmp *c = &rule->clauses[i]->clause[k].cmp[n];
+				bool found = false;
+
+				ck_assert_msg(m, "%s is filtered, and none of its arguments is recorded",
+					      rule->row.name);
+				for (unsigned int a = 0; a < m->count; a++)
+					found |= m->arg[a].arg == c->arg;
+				ck_assert_msg(found, "argument %u of %s is not recorded", c->arg, rule->row.name);
+			}
+}
+
+START_TEST(what_the_list_filters_is_recorded)
+{
+	const struct nuc_rule *rule;
+
+	for (unsigned int flags = 0; flags < 4; flags++) {
+		for (size_t i = 0; (rule = nuc_seccomp_allow_rule(flags, i)); i++)
+			expect_listed(rule);
+		for (size_t i = 0; (rule = nuc_seccomp_answer_rule(flags, i)); i++)
+			expect_listed(rule);
+	}
+}
+END_TEST
+
+START_TEST(names_are_the_kernels)
+{
+	ck_assert_str_eq(nuc_syscall_name(SYS_read), "read");
+	ck_assert_str_eq(nuc_syscall_name(SYS_clone3), "clone3");
+	ck_assert_str_eq(nuc_syscall_name(SYS_landlock_restrict_self), "landlock_restrict_self");
+	ck_assert_ptr_null(nuc_syscall_name(-1));
+	ck_assert_ptr_null(nuc_syscall_name(400));
+	ck_assert_ptr_null(nuc_syscall_name(100000));
+	for (unsigned int i = 0; nuc_matter_row(i); i++)
+		ck_assert_ptr_eq(nuc_matter_of(nuc_matter_row(i)->nr), nuc_matter_row(i));
+}
+END_TEST
+
+START_TEST(an_argument_counts_where_it_is_one)
+{
+	const struct nuc_matter *m = nuc_matter_of(SYS_openat);
+	const uint64_t reads[6] = { 0, 0, 0, 06777 }, creates[6] = { 0, 0, 0101 | 1ULL << 40, 06777 };
+
+	ck_assert_uint_eq(nuc_matter_value(&m->arg[0], reads), 0);
+	ck_assert_uint_eq(nuc_matter_value(&m->arg[1], reads), 0);
+	ck_assert_uint_eq(nuc_matter_value(&m->arg[0], creates), 0101);
+	ck_assert_uint_eq(nuc_matter_value(&m->arg[1], creates), 06000);
+}
+END_TEST
+
+/* ---- reading ------------------------------------------------------------------------------------- */
+
+START_TEST(a_trace_is_read)
+{
+	_cleanup_trace_ struct nuc_trace t = { 0 };
+	const char *text = HEAD READ WHO "\"call\":\"socket\",\"nr\":41,\"args\":{\"domain\":2,\"type\":1,"
+		"\"protocol\":6},\"answer\":97}\n" WHO "\"call\":null,\"nr\":600}\n"
+		PATH_OF("create", "dir", "/w/a\\u000ab") WHO "\"op\":\"bind\",\"family\":\"inet\",\"type\":"
+		"\"dgram\",\"port\":53}\n" END(7);
+
+	ck_assert_int_eq(parse(text, &t, NULL), 0);
+	ck_assert_uint_eq(t.n_calls, 3);
+	ck_assert_int_eq(t.calls[0].answer, NUC_TRACE_RUN);
+	ck_assert_int_eq(t.calls[1].answer, 97);
+	ck_assert_uint_eq(t.calls[1].values[2], 6);
+	ck_assert_int_eq(t.calls[2].nr, 600);
+	ck_assert_uint_eq(t.n_paths, 1);
+	ck_assert_str_eq(t.paths[0].path, "/w/a\nb");
+	ck_assert_uint_eq(t.n_nets, 1);
+	ck_assert(!t.nets[0].stream);
+	ck_assert_uint_eq(t.counts[0], 3);
+	ck_assert_uint_eq(t.incomplete, 0);
+}
+END_TEST
+
+START_TEST(what_is_no_trace_is_refused)
+{
+	static const struct {
+		const char *text, *origin;
+	} cases[] = {
+		{ "", "t:1:1" },
+		{ "\n", "t:1:" },
+		{ "{}\n", "t:1:1" },
+		{ "[1]\n", "t:1:1" },
+		{ "{\"defaultAction\":\"SCMP_ACT_ALLOW\"}\n", "t:1:1" },
+		{ READ, "t:1:1" },
+		{ "{\"nucleus_trace\":2,\"records\":\"calls\",\"time_us\":1,\"library\":\"0\",\"arch\":"
+		  "\"x86_64\",\"kernel\":\"6\"}\n", "t:1:1" },
+		{ HEAD HEAD, "t:2:1" },
+		{ HEAD READ "x\n", "t:3:1" },
+		{ HEAD WHO "\"call\":\"write\",\"nr\":0}\n", "t:2:1" },
+		{ HEAD WHO "\"call\":\"read\",\"nr\":0,\"more\":1}\n", "t:2:1" },
+		{ HEAD WHO "\"call\":\"read\",\"nr\":0,\"nr\":1}\n", "t:2:" },
+		{ HEAD WHO "\"call\":\"read\",\"nr\":-1}\n", "t:2:1" },
+		{ HEAD WHO "\"call\":\"read\",\"nr\":0,\"refused\":false}\n", "t:2:1" },
+		{ HEAD WHO "\"call\":\"read\",\"nr\":0,\"args\":{}}\n", "t:2:1" },
+		{ HEAD WHO "\"call\":\"socket\",\"nr\":41}\n", "t:2:1" },
+		{ HEAD WHO "\"call\":\"socket\",\"nr\":41,\"args\":{\"domain\":1,\"type\":16,\"protocol\":0}}\n",
+		  "t:2:1" },
+		{ HEAD PATH_OF("read", "file", "relative"), "t:2:1" },
+		{ HEAD PATH_OF("read", "file", "/a/../b"), "t:2:1" },
+		{ HEAD PATH_OF("read", "file", "/a//b"), "t:2:1" },
+		{ HEAD PATH_OF("read", "file", "/a/"), "t:2:1" },
+		{ HEAD PATH_OF("read", "file", ""), "t:2:1" },
+		{ HEAD PATH_OF("read", "file", "/a\\u0000b"), "t:2:" },
+		{ HEAD PATH_OF("own", "file", "/a"), "t:2:1" },
+		{ HEAD PATH_OF("read", "thing", "/a"), "t:2:1" },
+		{ HEAD WHO "\"op\":\"bind\",\"family\":\"inet\",\"type\":\"stream\",\"port\":65536}\n", "t:2:1" },
+		{ HEAD READ END(2), "t:3:1" },
+		{ HEAD READ END(4), "t:3:1" },
+		{ HEAD END(2) READ, "t:3:1" },
+		{ HEAD "{\"t\":1,\"pid\":2,\"comm\":\"\xff\",\"call\":\"read\",\"nr\":0}\n", "t:2:" },
+	};
+
+	for (size_t i = 0; i < NUC_ARRAY_SIZE(cases); i++) {
+		_cleanup_trace_ struct nuc_trace t = { 0 };
+		_cleanup_error_ nucleus_error *err = NULL;
+
+		ck_assert_msg(parse(cases[i].text, &t, &err) == -EINVAL, "case %zu is taken", i);
+		ck_assert_msg(!strncmp(nucleus_error_origin(err), cases[i].origin, strlen(cases[i].origin)),
+			      "case %zu: %s", i, nucleus_error_origin(err));
+	}
+}
+END_TEST
+
+/* A trace that was cut off is used as far as it goes, and known as such; one with a hole is not. */
+START_TEST(cut_off_at_every_byte)
+{
+	static const char text[] = HEAD READ PATH_OF("read", "file", "/etc/passwd") END(4);
+	size_t head = strlen(HEAD);
+
+	for (size_t n = head; n < strlen(text); n++) {
+		_cleanup_trace_ struct nuc_trace t = { 0 };
+
+		ck_assert_int_eq(nuc_trace_parse(text, n, "t", &t, NULL), 0);
+		ck_assert_uint_eq(t.incomplete, 1);
+	}
+	for (size_t n = 0; n < head - 1; n++) {
+		_cleanup_trace_ struct nuc_trace t = { 0 };
+
+		ck_assert_int_eq(nuc_trace_parse(text, n, "t", &t, NULL), -EINVAL);
+	}
+}
+END_TEST
+
+START_TEST(deep_and_long)
+{
+	_cleanup_buf_ struct nuc_buf deep = { 0 }, wide = { 0 };
+	_cleanup_trace_ struct nuc_trace t = { 0 };
+
+	nuc_buf_puts(&deep, HEAD);
+	for (int i = 0; i < 30000; i++)
+		nuc_buf_puts(&deep, "[");
+	nuc_buf_puts(&deep, "\n");
+	ck_assert_int_eq(parse(deep.s, &t, NULL), -EINVAL);
+	nuc_buf_puts(&wide, HEAD "{\"t\":1,\"pid\":2,\"comm\":\"");
+	for (int i = 0; i < 70000; i++)
+		nuc_buf_puts(&wide, "x");
+	nuc_buf_puts(&wide, "\"}\n");
+	ck_assert_int_eq(parse(wide.s, &t, NULL), -EINVAL);
+}
+END_TEST
+
+/* ---- profiles ------------------------------------------------------------------------------------ */
+
+/* What a profile says of a call, by the spec's own words: the first rule that fits. */
+static const char *verdict(json_t *profile, const char *name, const uint64_t args[6], int *ret_errno)
+{
+	json_t *rule;
+	size_t i;
+
+	*ret_errno = (int)json_integer_value(json_object_get(profile, "defaultErrnoRet"));
+	json_array_foreach(json_object_get(profile, "syscalls"), i, rule) {
+		bool named = false, fits = true;
+		json_t *v;
+		size_t k;
+
+		json_array_foreach(json_object_get(rule, "names"), k, v)
+			named |= !strcmp(json_string_value(v), name);
+		json_array_foreach(json_object_get(rule, "args"), k, v) {
+			uint64_t arg = args[json_integer_value(json_object_get(v, "index"))];
+
+			ck_assert_str_eq(json_string_value(json_object_get(v, "op")), "SCMP_CMP_MASKED_EQ");
+			fits &= (arg & (uint64_t)json_integer_value(json_object_get(v, "value"))) ==
+				(uint64_t)json_integer_value(json_object_get(v, "valueTwo"));
+		}
+		if (!named || !fits)
+			continue;
+		*ret_errno = (int)json_integer_value(json_object_get(rule, "errnoRet"));
+		return json_string_value(json_object_get(rule, "action"));
+	}
+	return json_string_value(json_object_get(profile, "defaultAction"));
+}
+
+static json_t *profile_of(const char *text, const char *const *options, char **ret_notes)
+{
+	_cleanup_trace_ struct nuc_trace t = { 0 };
+	_cleanup_free_ char *profile = NULL;
+	json_t *json;
+
+	ck_assert_int_eq(parse(text, &t, NULL), 0);
+	ck_assert_int_eq(nuc_learn_seccomp(&t, options, &profile, ret_notes, NULL), 0);
+	json = json_loads(profile, JSON_REJECT_DUPLICATES, NULL);
+	ck_assert_ptr_nonnull(json);
+	return json;
+}
+
+struct asked {
+	const char *name;
+	uint64_t args[6];
+	int error; /* -1: allowed */
+};
+
+static void expect_verdicts(json_t *profile, const struct asked *asked, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		int error;
+		const char *action = verdict(profile, asked[i].name, asked[i].args, &error);
+
+		ck_assert_msg(!strcmp(action, asked[i].error < 0 ? "SCMP_ACT_ALLOW" : "SCMP_ACT_ERRNO") &&
+				      (asked[i].error < 0 || error == asked[i].error),
+			      "case %zu, %s: %s %d", i, asked[i].name, action, error);
+	}
+}
+
+#define CALL(name, nr, args) WHO "\"call\":\"" name "\",\"nr\":" #nr ",\"args\":{" args "}}\n"
+
+START_TEST(what_was_seen_is_allowed_and_nothing_else)
+{
+	static const char text[] = HEAD READ
+		CALL("socket", 41, "\"domain\":1,\"type\":1,\"protocol\":0")
+		CALL("socket", 41, "\"domain\":2,\"type\":2,\"protocol\":17")
+		CALL("openat", 257, "\"flags\":0,\"mode\":0")
+		CALL("openat", 257, "\"flags\":65,\"mode\":0")
+		CALL("ioctl", 16, "\"request\":21505")
+		CALL("clone", 56, "\"flags\":4001536")
+		CALL("prlimit64", 302, "\"pid\":0")
+		WHO "\"call\":\"statx\",\"nr\":332,\"answer\":38}\n"
+		WHO "\"call\":\"mount\",\"nr\":165,\"refused\":true}\n";
+	static const struct asked asked[] = {
+		{ "read", { 1, 2, 3 }, -1 },
+		{ "write", { 0 }, EPERM },
+		{ "execve", { 0 }, -1 },
+		{ "exit_group", { 0 }, -1 },
+		{ "rt_sigreturn", { 0 }, -1 },
+		{ "restart_syscall", { 0 }, -1 },
+		{ "socket", { 1, 1, 0 }, -1 },
+		{ "socket", { 1, 1 | 02000000, 0 }, -1 },
+		{ "socket", { 1 | 1ULL << 32, 1, 0 }, -1 },
+		{ "socket", { 2, 2, 17 }, -1 },
+		{ "socket", { 2, 1, 0 }, EPERM },
+		{ "socket", { 10, 1, 0 }, EAFNOSUPPORT },
+		{ "socket", { 1, 2, 0 }, EPERM },
+		{ "socket", { 16, 3, 0 }, EAFNOSUPPORT },
+		{ "openat", { 0, 0, 0, 07777 }, -1 },
+		{ "openat", { 0, 0, 0101, 0644 }, -1 },
+		{ "openat", { 0, 0, 0101, 04755 }, EPERM },
+		{ "openat", { 0, 0, 0102, 0644 }, EPERM },
+		{ "openat", { 0, 0, 1 | 01000, 0 }, EPERM },
+		{ "ioctl", { 0, 21505 }, -1 },
+		{ "ioctl", { 0, 0x5412 }, EPERM },
+		{ "ioctl", { 0, 0x5412 | 21505ULL << 32 }, EPERM },
+		{ "clone", { 4001536 | 17 }, -1 },
+		{ "clone", { 0x10000000 }, EPERM },
+		{ "prlimit64", { 0 }, -1 },
+		{ "prlimit64", { 77 }, EPERM },
+		{ "statx", { 0 }, ENOSYS },
+		{ "clone3", { 0 }, ENOSYS },
+		{ "getgroups", { 0 }, 0 },
+		{ "mount", { 0 }, EPERM },
+		/* Threads, since clone was seen. */
+		{ "futex", { 0, 0 | 128 }, -1 },
+		{ "futex", { 0, 6 }, ENOSYS },
+	};
+	_cleanup_free_ char *notes = NULL;
+	json_t *profile = profile_of(text, NULL, &notes);
+
+	expect_verdicts(profile, asked, NUC_ARRAY_SIZE(asked));
+	ck_assert_ptr_nonnull(strstr(notes, "mount was called by x and is left out"));
+	ck_assert_ptr_nonnull(strstr(notes, "1 of 1 traces have no last record"));
+	json_decref(profile);
+}
+END_TEST
+
+START_TEST(dangerous_calls_by_name_only)
+{
+	static const char text[] = HEAD WHO "\"call\":\"mount\",\"nr\":165,\"refused\":true}\n" WHO
+		"\"call\":\"bpf\",\"nr\":321,\"args\":{\"cmd\":5},\"refused\":true}\n" CALL("ptrace", 101,
+											   "\"request\":0");
+	static const char *const mount[] = { "allow-dangerous=mount", NULL };
+	static const char *const bad[][2] = { { "allow-dangerous=read" }, { "allow-dangerous=moutn" },
+					      { "base=docker" }, { "x" }, { "allow-dangerous=" } };
+	static const struct asked asked[] = {
+		{ "mount", { 0 }, -1 },
+		{ "bpf", { 5 }, EPERM },
+		/* Whether the trace says so or not. */
+		{ "ptrace", { 0 }, EPERM },
+	};
+	_cleanup_trace_ struct nuc_trace t = { 0 };
+	_cleanup_free_ char *notes = NULL;
+	char *unused = NULL;
+	json_t *profile = profile_of(text, mount, &notes);
+
+	expect_verdicts(profile, asked, NUC_ARRAY_SIZE(asked));
+	json_decref(profile);
+	for (size_t i = 0; i < NUC_ARRAY_SIZE(bad); i++)
+		ck_assert_int_eq(nuc_learn_seccomp(&t, bad[i], &unused, &unused, NULL), -EINVAL);
+	ck_assert_ptr_null(unused);
+}
+END_TEST
+
+START_TEST(too_many_forms_are_said_and_not_filtered)
+{
+	static const struct asked asked[] = { { "ioctl", { 0, 99999 }, -1 } };
+	_cleanup_buf_ struct nuc_buf text = { 0 };
+	_cleanup_free_ char *notes = NULL;
+	json_t *profile;
+
+	nuc_buf_puts(&text, HEAD);
+	for (int i = 0; i < 1000; i++)
+		nuc_buf_printf(&text, WHO "\"call\":\"ioctl\",\"nr\":16,\"args\":{\"request\":%d}}\n", i);
+	profile = profile_of(text.s, NULL, &notes);
+	expect_verdicts(profile, asked, 1);
+	json_decref(profile);
+}
+END_TEST
+
+/* A name is the program's own choice: it can say nothing but a name. */
+START_TEST(a_name_cannot_add_a_rule)
+{
+	static const char text[] = HEAD "{\"t\":1,\"pid\":2,\"comm\":\"\\\"}]},{\\\"names\",\"call\":\"read\","
+		"\"nr\":0}\n" PATH_OF("read", "file", "/a\\u000a[[rules]]\\u000apath = \\\"/etc\\\"\\\\");
+	_cleanup_trace_ struct nuc_trace t = { 0 };
+	_cleanup_free_ char *notes = NULL, *policy = NULL;
+	json_t *profile = profile_of(text, NULL, &notes);
+	_cleanup_doc_ struct nuc_doc *doc = NULL;
+	_cleanup_free_ char *more = NULL;
+
+	ck_assert_str_eq(json_string_value(json_object_get(
+				 json_array_get(json_object_get(profile, "syscalls"), 2), "comment")),
+			 "\"}]},{\"names");
+	json_decref(profile);
+	ck_assert_int_eq(parse(text, &t, NULL), 0);
+	ck_assert_int_eq(nuc_learn_landlock(&t, &policy, &more, NULL), 0);
+	ck_assert_int_eq(nuc_toml_parse(policy, strlen(policy), "p", &doc, NULL), 0);
+	/* min_abi, rules, net; one rule. */
+	ck_assert_uint_eq(doc->n, 3);
+	ck_assert_str_eq(doc->items[1]->key, "rules");
+	ck_assert_uint_eq(doc->items[1]->n, 1);
+}
+END_TEST
+
+START_TEST(difference_from_the_built_in_list)
+{
+	static const char text[] = HEAD READ CALL("ioctl", 16, "\"request\":21505") CALL("ioctl", 16,
+		"\"request\":21522") WHO "\"call\":\"inotify_init\",\"nr\":253}\n";
+	static const char *const base[] = { "base=default", NULL };
+	_cleanup_trace_ struct nuc_trace t = { 0 };
+	_cleanup_free_ char *notes = NULL, *report = NULL;
+
+	ck_assert_int_eq(parse(text, &t, NULL), 0);
+	ck_assert_int_eq(nuc_learn_seccomp(&t, base, &report, &notes, NULL), 0);
+	/* TCGETS is on the list, TIOCSTI is not. */
+	ck_assert_ptr_nonnull(strstr(report, "+ ioctl(request 0x5412)\tx\n"));
+	ck_assert_ptr_null(strstr(report, "0x5401"));
+	ck_assert_ptr_nonnull(strstr(report, "+ inotify_init\tx\n"));
+	ck_assert_ptr_null(strstr(report, "+ read"));
+	ck_assert_ptr_nonnull(strstr(report, "- write\n"));
+	ck_assert_ptr_null(strstr(report, "- read\n"));
+}
+END_TEST
+
+/* ---- Landlock policies --------------------------------------------------------------------------- */
+
+static char *policy_of(const char *text, char **ret_notes)
+{
+	_cleanup_trace_ struct nuc_trace t = { 0 };
+	char *policy = NULL;
+
+	ck_assert_int_eq(parse(text, &t, NULL), 0);
+	ck_assert_int_eq(nuc_learn_landlock(&t, &policy, ret_notes, NULL), 0);
+	return policy;
+}
+
+#define RULE_OF(path, access) "[[rules]]\npath = \"" path "\"\naccess = [" access "]\n"
+
+START_TEST(paths_are_granted_as_they_were_seen)
+{
+	static const char text[] = HEAD PATH_OF("read", "file", "/etc/passwd")
+		PATH_OF("read", "missing", "/etc/shadow") PATH_OF("exec", "file", "/usr/bin/cat")
+		PATH_OF("write", "file", "/workspace/log") PATH_OF("list", "dir", "/workspace/src")
+		PATH_OF("create", "file", "/workspace/out/a.Xyz12") PATH_OF("write", "file", "/workspace/out/a.Xyz12")
+		PATH_OF("create", "dir", "/workspace/out/d") PATH_OF("create", "file", "/workspace/out/d/e")
+		PATH_OF("read", "file", "/workspace/out/d/e") PATH_OF("remove", "file", "/workspace/out/d/e")
+		PATH_OF("read", "file", "/workspace/old") PATH_OF("remove", "file", "/workspace/old")
+		PATH_OF("read", "device", "/dev/tty") PATH_OF("read", "file", "/proc/77/stat")
+		PATH_OF("create", "file", "/etc/mine") PATH_OF("list", "dir", "/") PATH_OF("write", "file",
+		"/proc/77/oom_score_adj") WHO "\"op\":\"connect\",\"family\":\"inet\",\"type\":\"stream\","
+		"\"port\":443}\n" WHO "\"op\":\"connect\",\"family\":\"inet\",\"type\":\"dgram\",\"port\":53}\n";
+	static const char *const granted[] = {
+		RULE_OF("/etc/passwd", "\"read\""),
+		RULE_OF("/usr/bin/cat", "\"execute\""),
+		RULE_OF("/workspace/log", "\"write\""),
+		RULE_OF("/workspace/src", "\"readdir\""),
+		RULE_OF("/workspace/out", "\"read\", \"write\", \"create\", \"remove\""),
+		/* Itself it is read; that it is removed is a right to where it lies. */
+		RULE_OF("/workspace", "\"remove\""),
+		RULE_OF("/workspace/old", "\"read\"") "optional = true\n",
+		RULE_OF("/dev/tty", "\"read\", \"ioctl_dev\""),
+		RULE_OF("/proc", "\"read\""),
+		"[[net]]\nbind = []\nconnect = [443]\n",
+	};
+	static const char *const not_granted[] = { "shadow", "/etc\"", "path = \"/\"", "77", "Xyz12", "53" };
+	_cleanup_free_ char *notes = NULL, *policy = policy_of(text, &notes);
+
+	for (size_t i = 0; i < NUC_ARRAY_SIZE(granted); i++)
+		ck_assert_msg(strstr(policy, granted[i]), "%s is not in\n%s", granted[i], policy);
+	for (size_t i = 0; i < NUC_ARRAY_SIZE(not_granted); i++)
+		ck_assert_msg(!strstr(policy, not_granted[i]), "%s is in\n%s", not_granted[i], policy);
+	ck_assert_ptr_nonnull(strstr(notes, "not granted: create of /etc/mine"));
+	ck_assert_ptr_nonnull(strstr(notes, "not granted: readdir of /"));
+	ck_assert_ptr_nonnull(strstr(notes, "not granted: write of /proc/77/oom_score_adj"));
+	ck_assert_ptr_nonnull(strstr(notes, "more than was seen: read, write, create, remove of all below "
+					    "/workspace/out, of which 3 were seen"));
+}
+END_TEST
+
+static void put_files(struct nuc_buf *b, const char *dir, int n)
+{
+	for (int i = 0; i < n; i++)
+		nuc_buf_printf(b, WHO "\"op\":\"read\",\"kind\":\"file\",\"path\":\"%s/f%d\"}\n", dir, i);
+}
+
+START_TEST(folds)
+{
+	static const struct {
+		const char *dir;
+		int files;
+		bool folded;
+	} cases[] = {
+		{ "/usr/lib/python3/json", 40, true },
+		{ "/usr/lib/python3/json", 3, false },
+		{ "/opt/tool/lib", 12, true },
+		{ "/etc", 40, false },
+		{ "/etc/ssl/private", 40, false },
+		{ "/home", 40, false },
+		{ "/home/agent/.ssh", 40, false },
+		{ "/usr", 40, false },
+		{ "/usr/lib", 40, false },
+		{ "/usr/share/.secret", 40, false },
+		{ "/workspace", 40, false },
+		{ "/var/lib/x", 40, false },
+		{ "/root", 40, false },
+		{ "/proc/sys/kernel", 40, false },
+	};
+
+	for (size_t i = 0; i < NUC_ARRAY_SIZE(cases); i++) {
+		_cleanup_free_ char *notes = NULL, *policy = NULL, *rule = NULL;
+		_cleanup_buf_ struct nuc_buf text = { 0 };
+
+		nuc_buf_puts(&text, HEAD);
+		put_files(&text, cases[i].dir, cases[i].files);
+		nuc_buf_printf(&text, WHO "\"op\":\"exec\",\"kind\":\"file\",\"path\":\"%s/sub/deep\"}\n",
+			       cases[i].dir);
+		policy = policy_of(text.s, &notes);
+		rule = nuc_strf("path = \"%s\"\n", cases[i].dir);
+		ck_assert_msg(!!strstr(policy, rule) == cases[i].folded, "case %zu:\n%s", i, policy);
+		ck_assert_msg(!!strstr(policy, "/f1\"") != cases[i].folded, "case %zu:\n%s", i, policy);
+		ck_assert_ptr_nonnull(strstr(policy, "/sub/deep\""));
+	}
+}
+END_TEST
+
+START_TEST(no_paths_no_policy)
+{
+	_cleanup_trace_ struct nuc_trace t = { 0 };
+	char *unused = NULL;
+
+	ck_assert_int_eq(parse("{\"nucleus_trace\":1,\"records\":\"calls\",\"time_us\":1,\"library\":\"0\",\"arch\":"
+			       "\"x86_64\",\"kernel\":\"6\"}\n", &t, NULL), 0);
+	ck_assert_int_eq(nuc_learn_landlock(&t, &unused, &unused, NULL), -EINVAL);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("learn");
+	TCase *c = tcase_create("learn");
+
+	tcase_add_test(c, what_the_list_filters_is_recorded);
+	tcase_add_test(c, names_are_the_kernels);
+	tcase_add_test(c, an_argument_counts_where_it_is_one);
+	tcase_add_test(c, a_trace_is_read);
+	tcase_add_test(c, what_is_no_trace_is_refused);
+	tcase_add_test(c, cut_off_at_every_byte);
+	tcase_add_test(c, deep_and_long);
+	tcase_add_test(c, what_was_seen_is_allowed_and_nothing_else);
+	tcase_add_test(c, dangerous_calls_by_name_only);
+	tcase_add_test(c, too_many_forms_are_said_and_not_filtered);
+	tcase_add_test(c, a_name_cannot_add_a_rule);
+	tcase_add_test(c, difference_from_the_built_in_list);
+	tcase_add_test(c, paths_are_granted_as_they_were_seen);
+	tcase_add_test(c, folds);
+	tcase_add_test(c, no_paths_no_policy);
+	suite_add_tcase(s, c);
+	return run_suite(s);
+}
