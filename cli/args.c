@@ -34,6 +34,12 @@ const struct cli_flag cli_flags[CLI_FLAG__COUNT] = {
 			    "what the files are: policy, seccomp, caps or landlock; else their "
 			    "content tells" },
 	[CLI_FLAG_REPLACE] = { "--replace", "", "", "replace a key that is there" },
+	[CLI_FLAG_OUTPUT] = { "--output", "-o", "FILE", "write there, all or nothing; else to standard output" },
+	[CLI_FLAG_BASE] = { "--base", "", "NAME",
+			    "default: say what differs from the built-in list, and make no profile" },
+	[CLI_FLAG_ALLOW_DANGEROUS] = { "--allow-dangerous", "", "NAME",
+				       "allow this call, if it was seen, though it is always left out; "
+				       "may be given again" },
 };
 
 struct parser {
@@ -191,13 +197,24 @@ static int set_format(struct cli_args *args, const char *format)
 	return 0;
 }
 
+static int add_dangerous(struct cli_args *args, const char *name)
+{
+	const char **grown = reallocarray(args->dangerous, args->n_dangerous + 1, sizeof(*grown));
+
+	if (!grown)
+		return cli_fail(-ENOMEM, NULL, "out of memory");
+	args->dangerous = grown;
+	grown[args->n_dangerous++] = name;
+	return 0;
+}
+
 /* `value` is "" for a flag that takes none. */
 static int set_cli_flag(struct parser *p, enum cli_flag_id id, const char *value)
 {
 	struct cli_args *args = p->args;
 	int fd, r;
 
-	if (*cli_flags[id].metavar && p->seen & (1u << id))
+	if (*cli_flags[id].metavar && id != CLI_FLAG_ALLOW_DANGEROUS && p->seen & (1u << id))
 		return cli_fail(-EINVAL, "give it once", "%s is given twice", cli_flags[id].flag);
 	p->seen |= 1u << id;
 
@@ -235,6 +252,14 @@ static int set_cli_flag(struct parser *p, enum cli_flag_id id, const char *value
 	case CLI_FLAG_REPLACE:
 		args->replace = true;
 		return 0;
+	case CLI_FLAG_OUTPUT:
+		args->output = value;
+		return 0;
+	case CLI_FLAG_BASE:
+		args->base = value;
+		return 0;
+	case CLI_FLAG_ALLOW_DANGEROUS:
+		return add_dangerous(args, value);
 	case CLI_FLAG_STATS:
 		return set_stats(args, value);
 	case CLI_FLAG_STATUS_FD:
@@ -391,4 +416,5 @@ int cli_args_parse(const struct cli_command *command, char **argv, struct cli_ar
 void cli_args_free(struct cli_args *args)
 {
 	free(args->settings);
+	free(args->dangerous);
 }

@@ -95,6 +95,9 @@ enum cli_flag_id {
 	CLI_FLAG_KEY,
 	CLI_FLAG_KIND,
 	CLI_FLAG_REPLACE,
+	CLI_FLAG_OUTPUT,
+	CLI_FLAG_BASE,
+	CLI_FLAG_ALLOW_DANGEROUS,
 	CLI_FLAG__COUNT
 };
 #define CLI_BIT(id) (1u << CLI_FLAG_##id)
@@ -143,6 +146,8 @@ int cli_policy_hash(const struct cli_args *args);
 int cli_policy_keygen(const struct cli_args *args);
 int cli_policy_sign(const struct cli_args *args);
 int cli_policy_verify(const struct cli_args *args);
+int cli_policy_generate(const struct cli_args *args);
+int cli_seccomp_generate(const struct cli_args *args);
 int cli_version(const struct cli_args *args);
 int cli_help(const struct cli_args *args);
 
@@ -162,6 +167,9 @@ struct cli_args {
 	const char *stats; /* "text", "json"; NULL: not asked for */
 	const char *key, *kind;
 	bool help, quiet, hash, replace;
+	const char *output, *base;
+	const char **dangerous;
+	size_t n_dangerous;
 	const char *format; /* "json", "toml", "text"; NULL when not asked for */
 	struct cli_setting *settings;
 	size_t n_settings;

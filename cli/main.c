@@ -38,6 +38,13 @@ const struct cli_command cli_commands[] = {
 	  CLI_BIT(HELP) | CLI_BIT(KEY), false, cli_policy_sign },
 	{ "policy verify", NULL, "--key PREFIX.pub FILE...", "say whether FILE.sig is right",
 	  CLI_OPERANDS_ANY, CLI_BIT(HELP) | CLI_BIT(KEY), false, cli_policy_verify },
+	{ "policy generate", NULL, "[-o FILE] TRACE...",
+	  "make a Landlock policy of what `run --learn TRACE` saw", CLI_OPERANDS_ANY,
+	  CLI_BIT(HELP) | CLI_BIT(OUTPUT) | CLI_BIT(QUIET), false, cli_policy_generate },
+	{ "seccomp generate", NULL, "[-o FILE] TRACE...",
+	  "make a seccomp profile of what `run --learn TRACE` saw", CLI_OPERANDS_ANY,
+	  CLI_BIT(HELP) | CLI_BIT(OUTPUT) | CLI_BIT(BASE) | CLI_BIT(ALLOW_DANGEROUS) | CLI_BIT(QUIET), false,
+	  cli_seccomp_generate },
 	{ "version", NULL, "", "print the version", CLI_OPERANDS_NONE, CLI_BIT(HELP), false,
 	  cli_version },
 	{ "help", NULL, "[COMMAND]", "print help", CLI_OPERANDS_ANY, CLI_BIT(HELP), false,
@@ -95,6 +102,9 @@ static int fail_unknown_command(char **words)
 	const char *unknown = words[0], *near;
 	int r;
 
+	if (!strcmp(words[0], "seccomp"))
+		return cli_fail(-EINVAL, "nucleus seccomp generate TRACE...",
+				"`nucleus seccomp` needs to be told what to do");
 	if (!strcmp(words[0], "policy")) {
 		if (!words[1])
 			return cli_fail(-EINVAL, "`nucleus policy --help` lists the commands",
@@ -146,7 +156,7 @@ static int run_command(char **words)
 			return r;
 		return args.help ? help_about(words, (size_t)n) : cli_commands[i].main(&args);
 	}
-	if (!strcmp(words[0], "policy") && asks_for_help(words[1]))
+	if ((!strcmp(words[0], "policy") || !strcmp(words[0], "seccomp")) && asks_for_help(words[1]))
 		return help_about(words, 1);
 	return fail_unknown_command(words);
 }

@@ -16,7 +16,8 @@ SOURCE = pathlib.Path(os.environ["NUCLEUS_SOURCE"])
 MAN = pathlib.Path(os.environ["NUCLEUS_MAN"])
 
 COMMANDS = ["run", "explain", "why", "doctor", "cleanup", "policy schema", "policy show", "policy check",
-            "policy hash", "policy keygen", "policy sign", "policy verify", "version", "help"]
+            "policy hash", "policy keygen", "policy sign", "policy verify",
+            "policy generate", "seccomp generate", "version", "help"]
 
 
 def option_rows():
