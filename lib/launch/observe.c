@@ -33,6 +33,7 @@ static struct {
 	uint32_t count;
 	int listener, pipe;
 	int traces;
+	int32_t unseen;		/* the program, until it is known to have been executed to the end */
 	uint32_t dropped, tokens;
 	uint64_t refilled_us;
 	struct {
@@ -227,10 +228,10 @@ void nuc_observe_start(const struct nuc_context *c, int listener, int32_t progra
 		self.count = span->len / (uint32_t)sizeof(*self.filter);
 	}
 	self.traces = c->log_fd >= 0;
-	if (self.traces) {
+	if (self.traces)
 		nuc_trace_start(p, c->log_fd);
-		nuc_trace_program(program);
-	}
+	/* vfork(2) ends in the middle of its exec: when its first call is told, that is over. */
+	self.unseen = self.traces ? program : 0;
 }
 
 void nuc_observe_one(void)
@@ -248,6 +249,10 @@ void nuc_observe_one(void)
 	/* ENOENT: its process has been killed meanwhile. */
 	if (nuc_sys(__NR_ioctl, self.listener, SECCOMP_IOCTL_NOTIF_RECV, &told) < 0)
 		return;
+	if (self.unseen) {
+		nuc_trace_program(self.unseen);
+		self.unseen = 0;
+	}
 	verdict = nuc_bpf_run(self.filter, self.count, &told.n.data);
 	answer.id = told.n.id;
 	answer.val = 0;

@@ -26,7 +26,7 @@ struct nuc_seen {
 
 /* Begins the trace in `fd`, a file that the caller opened. Once; before, all others do nothing. */
 void nuc_trace_start(const struct nuc_plan *plan, int fd);
-/* The program's first exec, which no notification told of; called when it has been done. */
+/* The program's first exec, which no notification told of: when the first one comes. */
 void nuc_trace_program(int32_t pid);
 /* Before the call is answered: its caller must still wait for that. */
 void nuc_trace_call(const struct nuc_seen *s);
