@@ -18,6 +18,7 @@ import unittest
 import files
 import identity
 import kernel
+import learn
 import life
 import policy_files
 import programs
@@ -105,7 +106,7 @@ def main():
     os.environ["PATH"] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
     os.umask(0o022)
     os.chdir("/")
-    cases = (*identity.CASES, *files.CASES, *kernel.CASES, *life.CASES,
+    cases = (*identity.CASES, *files.CASES, *kernel.CASES, *learn.CASES, *life.CASES,
              *policy_files.CASES, *programs.CASES, *why.CASES)
     return run_cases(cases, args.mode or ("strict-agent", "agent"), nucleus, args.only, args.without)
 
