@@ -45,7 +45,10 @@ static void put_report(const char *path, const char *report)
 		printf("%s: ok (%.*s)\n", path, (int)len, report);
 	for (report += len; *report && *++report; report += len) {
 		len = strcspn(report, "\n");
-		printf("%s: %.*s\n", path, (int)len, report);
+		/* Some notes are about a line of it, and say so. */
+		if (strncmp(report, path, strlen(path)) != 0 || report[strlen(path)] != ':')
+			printf("%s: ", path);
+		printf("%.*s\n", (int)len, report);
 	}
 }
 

@@ -11,8 +11,8 @@ struct kind {
 	 */
 	int (*check)(const char *bytes, size_t len, const char *name, struct nuc_buf *report,
 		     nucleus_error **ret_err);
-	int (*schema)(char **ret);
-	/* A table of this name, at the top, tells that it is one. None: what all others are. */
+	const char *schema; /* NULL: made from the option table */
+	/* A key of this name, at the top, tells that it is one. None: what all others are. */
 	const char *keys[6];
 };
 
@@ -35,8 +35,15 @@ static int check_document(const char *bytes, size_t len, const char *name, struc
 
 /* ---- kinds ---------------------------------------------------------------------------------- */
 
+/* lib/api/NAME.schema.json */
+extern const char nuc_schema_seccomp[], nuc_schema_caps[], nuc_schema_landlock[];
+
 static const struct kind kinds[] = {
-	{ "policy", check_document, nucleus_policy_schema, { NULL } },
+	{ "policy", check_document, NULL, { NULL } },
+	{ "seccomp", NULL, nuc_schema_seccomp, { "defaultAction", "syscalls" } },
+	{ "caps", NULL, nuc_schema_caps,
+	  { "bounding", "permitted", "effective", "inheritable", "ambient" } },
+	{ "landlock", NULL, nuc_schema_landlock, { "min_abi", "rules", "net", "scope" } },
 };
 
 static const struct kind *find_kind(const char *name)
@@ -117,6 +124,9 @@ int nucleus_policy_file_check(const char *path, const char *kind_name, char **re
 		r = detect(bytes, len, path, &kind, ret_err);
 	if (r < 0 || !kind)
 		return r;
+	if (!kind->check)
+		return nuc_fail(ret_err, -ENOTSUP, &memory, "%s: there is no reader for %s yet", path,
+				kind->name);
 	nuc_buf_printf(&report, "%s\n", kind->name);
 	r = kind->check(bytes, len, path, &report, ret_err);
 	if (r == 0 && nuc_buf_take(&report, ret_report) < 0)
@@ -127,6 +137,15 @@ int nucleus_policy_file_check(const char *path, const char *kind_name, char **re
 int nucleus_policy_schema_of(const char *kind_name, char **ret)
 {
 	const struct kind *kind = find_kind(kind_name ? kind_name : "policy");
+	char *copy;
 
-	return kind && kind->schema ? kind->schema(ret) : -EINVAL;
+	if (!kind)
+		return -EINVAL;
+	if (!kind->schema)
+		return nucleus_policy_schema(ret);
+	copy = strdup(kind->schema);
+	if (!copy)
+		return -ENOMEM;
+	*ret = copy;
+	return 0;
 }
