@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What a policy file is, by its content, and whether it is right: without a look at this host. */
 #include "policy_internal.h"
+#include "profile_report.h"
 #include "strict_read.h"
 
 struct kind {
@@ -33,6 +34,21 @@ static int check_document(const char *bytes, size_t len, const char *name, struc
 	return r < 0 ? r : nuc_policy_add_document(policy, doc, name, "/", ret_err);
 }
 
+/* ---- seccomp profiles ----------------------------------------------------------------------- */
+
+/* For a kernel that is newer than all, and no capability kept, as without a capabilities policy. */
+static int check_seccomp(const char *bytes, size_t len, const char *name, struct nuc_buf *report,
+			 nucleus_error **ret_err)
+{
+	static const struct nuc_profile_target any = { .kernel_major = 1000 };
+	_cleanup_free_ char *text = NULL;
+	int r = nuc_profile_report(bytes, len, name, &any, &text, ret_err);
+
+	if (r == 0)
+		nuc_buf_puts(report, text);
+	return r;
+}
+
 /* ---- kinds ---------------------------------------------------------------------------------- */
 
 /* lib/api/NAME.schema.json */
@@ -40,7 +56,7 @@ extern const char nuc_schema_seccomp[], nuc_schema_caps[], nuc_schema_landlock[]
 
 static const struct kind kinds[] = {
 	{ "policy", check_document, NULL, { NULL } },
-	{ "seccomp", NULL, nuc_schema_seccomp, { "defaultAction", "syscalls" } },
+	{ "seccomp", check_seccomp, nuc_schema_seccomp, { "defaultAction", "syscalls" } },
 	{ "caps", NULL, nuc_schema_caps,
 	  { "bounding", "permitted", "effective", "inheritable", "ambient" } },
 	{ "landlock", NULL, nuc_schema_landlock, { "min_abi", "rules", "net", "scope" } },
@@ -72,7 +88,7 @@ static int parse_any(const char *bytes, size_t len, const char *name, struct nuc
 	while (at < len && strchr(" \t\r\n", bytes[at]))
 		at++;
 	if (at < len && bytes[at] == '{')
-		return nuc_json_parse(bytes, len, name, ret, ret_err);
+		return nuc_json_parse_wide(bytes, len, name, ret, ret_err);
 	return nuc_doc_parse(bytes, len, name, ret, ret_err);
 }
 

@@ -452,11 +452,91 @@ class PolicyFiles(Case):
         self.assertIn("64 hexadecimal digits",
                       self.refused("explain", "--caps-policy", path, "--caps-policy-sha256", "1"))
 
+    def test_a_plan_wants_the_pinned_and_signed_file(self):
+        """The way from the flags to the reader; the cases are those of tests/unit."""
+        path = self.file("p.json", '{"defaultAction": "SCMP_ACT_ALLOW"}')
+        secret, public = self.pair()
+        self.good("policy", "sign", "-k", secret, path)
+        profile = ["explain", "--seccomp-profile", path]
+        self.assertIn("is not what was pinned",
+                      self.refused(*profile, "--seccomp-profile-sha256", "0" * 64))
+        digest = self.good("policy", "hash", path).split()[0]
+        good = [*profile, "--seccomp-profile-sha256", digest.upper(), "--policy-key", public]
+        r = self.nucleus(*good)
+        self.assertEqual(r.returncode, 0, r.stderr)
+        self.file("p.json", '{"defaultAction": "SCMP_ACT_ALLOW" }')
+        self.assertIn("(--seccomp-profile-sha256)", self.refused(*good))
+        error = self.refused(*profile, "--policy-key", public)
+        self.assertIn("has changed since it was signed", error)
+        self.assertIn("(--policy-key)", error)
+
     def test_check_by_kind(self):
         document = self.file("p.toml", 'mode = "agent"\n')
         self.assertEqual(self.good("policy", "check", "--kind", "policy", document), document + ": ok\n")
         error = self.refused("policy", "check", "--kind", "polcy", document)
         self.assertIn("seccomp, caps, landlock", error)
+        # A document as JSON, by its name; and an empty one, which says nothing.
+        for path in (self.file("p.json", '{"mode": "agent"}'), self.file("empty.toml", "")):
+            self.assertEqual(self.good("policy", "check", path), path + ": ok\n")
+
+    def test_check_a_seccomp_profile(self):
+        text = """{
+            "defaultAction": "SCMP_ACT_ERRNO",
+            "syscalls": [{"names": ["execve", "exit_group", "bogus_call", "ptrace"],
+                          "action": "SCMP_ACT_ALLOW"},
+                         {"names": ["mmap"], "action": "SCMP_ACT_ALLOW",
+                          "args": [{"index": 0, "op": "SCMP_CMP_LE", "value": 18446744073709551615}]}]
+        }"""
+        for name in ("profile.json", "profile"):
+            path = self.file(name, text)
+            for args in ([path], ["--kind", "seccomp", path]):
+                lines = self.good("policy", "check", *args).splitlines()
+                self.assertEqual(lines[0], path + ": ok (seccomp)")
+                self.assertTrue(all(line.startswith(path + ":") for line in lines))
+                self.assertTrue(any("bogus_call" in line for line in lines))
+                self.assertTrue(any("ptrace" in line for line in lines))
+        path = self.file("p.json", '{"defaultAction": "SCMP_ACT_ALLOW"}')
+        self.assertRegex(self.bad("policy", "check", "--kind", "policy", path),
+                         r"(?m)^\S*p.json:1:\d+: there is no option defaultAction")
+        path = self.file("bad", text.replace("SCMP_ACT_ERRNO", "SCMP_ACT_NOTIFY"))
+        self.assertRegex(self.bad("policy", "check", path), r"(?m)^%s:2:30: " % re.escape(path))
+        path = self.file("bad", text[:-3])
+        self.assertRegex(self.bad("policy", "check", path), r"(?m)^%s:\d+:\d+: " % re.escape(path))
+
+    def test_the_schema_of_profiles_has_the_readers_words(self):
+        schema = json.loads(self.good("policy", "schema", "seccomp"))
+        defs, top = schema["$defs"], schema["properties"]
+        base = {"defaultAction": "SCMP_ACT_ALLOW"}
+        profiles = [{**base, "architectures": [a]} for a in defs["architecture"]["enum"]]
+        profiles += [{"defaultAction": a, "syscalls": [
+            {"names": ["execve"], "action": "SCMP_ACT_ALLOW"},
+            {"names": ["mmap"], "action": b}]}
+            for a in defs["action"]["enum"] for b in defs["action"]["enum"]]
+        profiles += [{**base, "flags": [f]} for f in top["flags"]["items"]["enum"]]
+        profiles += [{**base, "syscalls": [{"name": "mmap", "action": "SCMP_ACT_ERRNO", "comment": "",
+                                            "args": [{"index": 5, "value": 1, "op": op}]}]}
+                     for op in defs["arg"]["properties"]["op"]["enum"]]
+        for when in ("includes", "excludes"):
+            for arch in defs["when"]["properties"]["arches"]["items"]["enum"]:
+                profiles.append({**base, "syscalls": [{"names": ["mmap"], "action": "SCMP_ACT_ERRNO",
+                                                       when: {"arches": [arch], "minKernel": "4.8",
+                                                              "caps": ["CAP_SYS_ADMIN"]}}]})
+        profiles.append({k: None for k in top if k != "defaultAction"} | base)
+        rule = {k: None for k in defs["rule"]["properties"]}
+        profiles.append({**base, "syscalls": [{**rule, "names": ["mmap"], "action": "SCMP_ACT_ALLOW"}]})
+        self.check_all(profiles, json.dumps)
+        # And what the schema does not have, the reader does not take.
+        source = (SOURCE / "lib/seccomp/profile.c").read_text()
+        words = set(re.findall(r'"((?:SCMP|SECCOMP)_[A-Z0-9_]+)"', source))
+        text = json.dumps(schema)
+        self.assertEqual({w for w in words if '"%s"' % w not in text},
+                         {"SCMP_ACT_TRACE", "SCMP_ACT_NOTIFY"})
+
+    def check_all(self, documents, dump):
+        paths = [self.file("%d" % i, dump(d)) for i, d in enumerate(documents)]
+        r = self.nucleus("policy", "check", *paths)
+        self.assertEqual((r.returncode, r.stderr), (0, ""), r.stderr)
+        self.assertEqual(len(re.findall(r"(?m)^\S+: ok \(", r.stdout)), len(paths))
 
     def test_schema_by_kind(self):
         self.assertEqual(self.good("policy", "schema", "policy"), self.good("policy", "schema"))
