@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What a policy file is, by its content, and whether it is right: without a look at this host. */
+#include "caps_file.h"
+#include "landlock_file.h"
 #include "policy_internal.h"
 #include "profile_report.h"
 #include "strict_read.h"
@@ -8,7 +10,7 @@ struct kind {
 	const char *name;
 	/*
 	 * Reads the bytes, and adds lines to the report: each ends with a newline. -EINVAL, with an error
-	 * whose origin is file:line:column. NULL where this release has no reader.
+	 * whose origin is file:line:column.
 	 */
 	int (*check)(const char *bytes, size_t len, const char *name, struct nuc_buf *report,
 		     nucleus_error **ret_err);
@@ -57,9 +59,9 @@ extern const char nuc_schema_seccomp[], nuc_schema_caps[], nuc_schema_landlock[]
 static const struct kind kinds[] = {
 	{ "policy", check_document, NULL, { NULL } },
 	{ "seccomp", check_seccomp, nuc_schema_seccomp, { "defaultAction", "syscalls" } },
-	{ "caps", NULL, nuc_schema_caps,
+	{ "caps", nuc_caps_file_check, nuc_schema_caps,
 	  { "bounding", "permitted", "effective", "inheritable", "ambient" } },
-	{ "landlock", NULL, nuc_schema_landlock, { "min_abi", "rules", "net", "scope" } },
+	{ "landlock", nuc_landlock_file_check, nuc_schema_landlock, { "min_abi", "rules", "net", "scope" } },
 };
 
 static const struct kind *find_kind(const char *name)
@@ -70,13 +72,59 @@ static const struct kind *find_kind(const char *name)
 	return NULL;
 }
 
-static bool has_key(const struct nuc_doc *doc, const struct kind *kind)
+/* The key with this number, of all kinds. */
+static const char *key_at(size_t n, const struct kind **ret)
 {
-	for (size_t i = 0; i < doc->n; i++)
-		for (size_t k = 0; k < NUC_ARRAY_SIZE(kind->keys) && kind->keys[k]; k++)
-			if (!strcmp(doc->items[i]->key, kind->keys[k]))
-				return true;
+	for (size_t i = 0; i < NUC_ARRAY_SIZE(kinds); i++)
+		for (size_t k = 0; k < NUC_ARRAY_SIZE(kinds[i].keys) && kinds[i].keys[k]; k++)
+			if (!n--) {
+				*ret = &kinds[i];
+				return kinds[i].keys[k];
+			}
+	return NULL;
+}
+
+static const char *candidate(size_t i, void *arg)
+{
+	return key_at(i, arg);
+}
+
+static const struct kind *kind_of_key(const char *key)
+{
+	const struct kind *kind = NULL;
+	const char *k;
+
+	for (size_t i = 0; (k = key_at(i, &kind)); i++)
+		if (!strcmp(k, key))
+			return kind;
+	return NULL;
+}
+
+static bool is_of_documents(const char *key)
+{
+	size_t len = strlen(key);
+
+	for (size_t id = 0; id < NUC_OPT__COUNT; id++)
+		if (!strncmp(nuc_options[id].key, key, len) &&
+		    (!nuc_options[id].key[len] || nuc_options[id].key[len] == '.'))
+			return true;
 	return false;
+}
+
+/* By one key that only this kind has; or else by one that was meant to be: its reader will say so. */
+static const struct kind *kind_of(const struct nuc_doc *doc)
+{
+	const struct kind *kind = NULL, *unused;
+
+	for (size_t i = 0; i < doc->n && !kind; i++)
+		kind = kind_of_key(doc->items[i]->key);
+	for (size_t i = 0; i < doc->n && !kind; i++) {
+		const char *key = doc->items[i]->key;
+		const char *near = is_of_documents(key) ? NULL : nuc_nearest(key, candidate, &unused);
+
+		kind = near ? kind_of_key(near) : NULL;
+	}
+	return kind ? kind : &kinds[0];
 }
 
 /* JSON is told by its first character, for a profile's name need not end in ".json". */
@@ -100,10 +148,7 @@ static int detect(const char *bytes, size_t len, const char *name, const struct 
 
 	if (r < 0)
 		return r;
-	*ret = kinds;
-	for (size_t i = 1; i < NUC_ARRAY_SIZE(kinds); i++)
-		if (has_key(doc, &kinds[i]))
-			*ret = &kinds[i];
+	*ret = kind_of(doc);
 	return 0;
 }
 
@@ -140,9 +185,6 @@ int nucleus_policy_file_check(const char *path, const char *kind_name, char **re
 		r = detect(bytes, len, path, &kind, ret_err);
 	if (r < 0 || !kind)
 		return r;
-	if (!kind->check)
-		return nuc_fail(ret_err, -ENOTSUP, &memory, "%s: there is no reader for %s yet", path,
-				kind->name);
 	nuc_buf_printf(&report, "%s\n", kind->name);
 	r = kind->check(bytes, len, path, &report, ret_err);
 	if (r == 0 && nuc_buf_take(&report, ret_report) < 0)

@@ -532,6 +532,49 @@ class PolicyFiles(Case):
         self.assertEqual({w for w in words if '"%s"' % w not in text},
                          {"SCMP_ACT_TRACE", "SCMP_ACT_NOTIFY"})
 
+    def test_check_a_capabilities_policy(self):
+        text = "".join('[%s]\nkeep = ["CAP_KILL"]\n' % name for name in
+                       ("bounding", "permitted", "effective", "inheritable", "ambient"))
+        path = self.file("caps", text)
+        for args in ([path], ["--kind", "caps", path]):
+            lines = self.good("policy", "check", *args).splitlines()
+            self.assertEqual(lines[0], path + ": ok (caps)")
+            self.assertRegex(lines[1], r"^%s:2:\d+: .*CAP_KILL" % re.escape(path))
+        # Each table by itself tells what it is; and so does one that is misspelt.
+        for name in ("bounding", "permitted", "effective", "inheritable", "ambient"):
+            path = self.file("caps", "[%s]\nkeep = []\n" % name)
+            self.assertIn(": ok (caps)", self.good("policy", "check", path))
+        path = self.file("caps", "[ambent]\nkeep = []\n")
+        self.assertRegex(self.bad("policy", "check", path), r"%s:1:\d+: [^?]*\n  hint: did you mean ambient\?"
+                         % re.escape(path))
+        path = self.file("caps", '[bounding]\nkeep = ["CAP_KIL"]\n')
+        self.assertRegex(self.bad("policy", "check", path), r"%s:2:\d+: " % re.escape(path))
+        self.assertRegex(self.bad("policy", "check", "--kind", "landlock", path), r"%s:1:\d+: " % re.escape(path))
+
+    def test_check_a_landlock_policy(self):
+        for text in ("min_abi = 4\n", '[[rules]]\npath = "/usr"\naccess = ["read"]\n', "[[net]]\nbind = [80]\n",
+                     "[scope]\nsignal = true\n"):
+            path = self.file("landlock", text)
+            for args in ([path], ["--kind", "landlock", path]):
+                self.assertEqual(self.good("policy", "check", *args).splitlines()[0],
+                                 path + ": ok (landlock)")
+        path = self.file("landlock", '[[rules]]\npath = "/usr"\nacces = ["read"]\n')
+        self.assertRegex(self.bad("policy", "check", path), r"%s:3:\d+: " % re.escape(path))
+
+    def test_the_schema_of_landlock_policies_has_the_readers_words(self):
+        schema = json.loads(self.good("policy", "schema", "landlock"))
+        words = schema["properties"]["rules"]["items"]["properties"]["access"]["items"]["enum"]
+        self.check_all(words, lambda word: '[[rules]]\npath = "/x"\naccess = ["%s"]\noptional = true\n' % word)
+        source = (SOURCE / "lib/policy/landlock_file.c").read_text()
+        self.assertEqual(set(re.findall(r'(?m)^\t\{ "(\w+)", NUC_LL_', source)), set(words))
+        keys = set(re.findall(r'"(\w+)"', " ".join(re.findall(r"keys\[\] = \{([^}]*)\}", source))))
+        def properties(node):
+            if isinstance(node, dict):
+                yield from node.get("properties", {})
+                for child in node.values():
+                    yield from properties(child)
+        self.assertEqual(keys, set(properties(schema)))
+
     def check_all(self, documents, dump):
         paths = [self.file("%d" % i, dump(d)) for i, d in enumerate(documents)]
         r = self.nucleus("policy", "check", *paths)
