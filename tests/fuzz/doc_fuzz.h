@@ -67,6 +67,7 @@ static inline void doc_check(const struct doc_text *text, const struct nuc_doc *
 		doc_must(d->f - d->f == 0); /* finite */
 		break;
 	case NUC_DOC_INT:
+	case NUC_DOC_UINT:
 	case NUC_DOC_BOOL:
 	case NUC_DOC_NULL:
 		break;
