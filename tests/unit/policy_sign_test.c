@@ -294,6 +294,26 @@ START_TEST(a_signature_of_something_else_is_none)
 }
 END_TEST
 
+/* The neutral element is a key that "signs" everything, where a verifier does not refuse it. */
+START_TEST(a_key_of_small_order_is_none)
+{
+	unsigned char pk[32] = { 1 }, digest[32];
+	char id[17], pk_hex[65], sha[65], text[512];
+
+	crypto_hash_sha256(digest, pk, sizeof(pk));
+	sodium_bin2hex(id, sizeof(id), digest, 8);
+	sodium_bin2hex(pk_hex, sizeof(pk_hex), pk, sizeof(pk));
+	crypto_hash_sha256(digest, (const unsigned char *)TEXT, strlen(TEXT));
+	sodium_bin2hex(sha, sizeof(sha), digest, sizeof(digest));
+	snprintf(text, sizeof(text), "nucleus-policy-public-key-1 %s %s\n", id, pk_hex);
+	put("key.pub", text);
+	/* R is the neutral element, and S is 0: S B = R + k A for every k. */
+	snprintf(text, sizeof(text), "nucleus-policy-signature-1 %s %s 01%0126d\n", id, sha, 0);
+	put("caps.sig", text);
+	expect(read_signed(file, key_pub), -EBADMSG, "is damaged or forged");
+}
+END_TEST
+
 /* ---- secrets -------------------------------------------------------------------------------- */
 
 START_TEST(a_secret_key_is_not_shown)
@@ -466,6 +486,7 @@ static Suite *suite(void)
 	tcase_add_test(t, each_mistake_is_told_by_name);
 	tcase_add_test(t, an_id_is_no_proof);
 	tcase_add_test(t, a_signature_of_something_else_is_none);
+	tcase_add_test(t, a_key_of_small_order_is_none);
 	tcase_add_test(t, a_secret_key_is_not_shown);
 	tcase_add_test(t, a_secret_key_that_others_have_signs_nothing);
 	tcase_add_test(t, modes_do_not_depend_on_the_umask);
