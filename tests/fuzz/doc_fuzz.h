@@ -74,6 +74,20 @@ static inline void doc_check(const struct doc_text *text, const struct nuc_doc *
 	}
 }
 
+/* A refusal has a place, a mend, and words that can be printed. */
+static inline void doc_refused(int r, const nucleus_error *e)
+{
+	const char *message = e ? nucleus_error_message(e) : "";
+	unsigned line = 0, col = 0;
+
+	doc_must(r == -EINVAL && e && nucleus_error_code(e) == r);
+	doc_must(sscanf(nucleus_error_origin(e), "f:%u:%u", &line, &col) == 2);
+	doc_must(line >= 1 && col >= 1 && nucleus_error_hint(e));
+	doc_must(nuc_utf8_valid(message, strlen(message)));
+	for (const char *s = message; *s; s++)
+		doc_must((unsigned char)*s >= 0x20 && *s != 0x7f);
+}
+
 static inline void doc_fuzz(const uint8_t *data, size_t size, const char *const *starts,
 			    int (*parse)(const char *, size_t, const char *, struct nuc_doc **,
 					 nucleus_error **))
@@ -85,15 +99,8 @@ static inline void doc_fuzz(const uint8_t *data, size_t size, const char *const 
 	int r = parse(text.s, size, "f", &doc, &e);
 
 	if (r < 0) {
-		const char *message = e ? nucleus_error_message(e) : "";
-		unsigned line = 0, col = 0;
-
-		doc_must(r == -EINVAL && !doc && e && nucleus_error_code(e) == r);
-		doc_must(sscanf(nucleus_error_origin(e), "f:%u:%u", &line, &col) == 2);
-		doc_must(line >= 1 && col >= 1 && nucleus_error_hint(e));
-		doc_must(nuc_utf8_valid(message, strlen(message)));
-		for (const char *s = message; *s; s++)
-			doc_must((unsigned char)*s >= 0x20 && *s != 0x7f);
+		doc_must(!doc);
+		doc_refused(r, e);
 		return;
 	}
 	doc_must(doc && !e && doc->type == NUC_DOC_TABLE && !doc->key);
