@@ -69,7 +69,10 @@ extern const struct act_list file_acts, exec_acts, proc_acts, mount_acts, call_a
 
 /* Exits with EXIT_NOT_IN_A_SANDBOX unless all signs of a nucleus sandbox are there. */
 void guard_place(void);
-void guard_privileges(void);
+/* A number in /proc/PID/status; -1: it cannot be read. */
+long status_number(long pid, const char *key, int base);
+/* `kept`: a policy has kept all capabilities that are said to be harmless. */
+void guard_privileges(bool kept);
 
 /* ---- tools.c
  * ------------------------------------------------------------------------------------- */

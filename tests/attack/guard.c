@@ -10,7 +10,7 @@ static void refuse(const char *why)
 	exit(EXIT_NOT_IN_A_SANDBOX);
 }
 
-static long status_number(long pid, const char *key, int base)
+long status_number(long pid, const char *key, int base)
 {
 	char path[64], line[256];
 	long value = -1;
@@ -69,11 +69,17 @@ void guard_place(void)
 		refuse("PID 1 can be looked at");
 }
 
-void guard_privileges(void)
+void guard_privileges(bool kept)
 {
+	/* NET_ADMIN, SYS_PTRACE, SYS_ADMIN, SYS_BOOT, SETFCAP: what no strict policy may keep. */
+	const long never = 1L << 12 | 1L << 19 | 1L << 21 | 1L << 22 | 1L << 31;
+
 	if (status_number(getpid(), "NoNewPrivs:", 10) != 1)
 		refuse("no_new_privs is not set");
-	if (status_number(getpid(), "CapEff:", 16) != 0 ||
-	    status_number(getpid(), "CapBnd:", 16) != 0)
+	if (kept ? status_number(getpid(), "CapBnd:", 16) & never
+		 : status_number(getpid(), "CapEff:", 16) != 0 ||
+			      status_number(getpid(), "CapBnd:", 16) != 0)
 		refuse("there are capabilities");
+	if (kept && status_number(getpid(), "CapEff:", 16) != status_number(getpid(), "CapBnd:", 16))
+		refuse("the capabilities are not there");
 }

@@ -33,12 +33,17 @@ from patience import patience  # noqa: E402
 PATIENCE = patience(120)  # seconds, for any one sandbox
 EXIT_NOT_IN_A_SANDBOX = 99
 TIMED_OUT = 124
+KEPT = "KEPT"  # stands for the file that keeps them
+NEVER_KEPT = (12, 19, 21, 22, 31)
+CAPABILITIES = [c for c in range(41) if c not in NEVER_KEPT]
 CONFIGS = (
     # name, mode, extra flags
     ("full", "strict-agent", ()),
     ("full", "agent", ()),
     ("no-seccomp", "agent", ("--seccomp", "off", "--quiet")),
     ("no-landlock", "agent", ("--landlock", "off", "--quiet")),
+    # With every capability that strict-agent lets a policy keep, no act may get further.
+    ("kept", "strict-agent", ("--caps-policy", KEPT)),
 )
 
 
@@ -77,7 +82,7 @@ class Suite:
         acts = []
         for line in listed.splitlines():
             name, scene, layer, deep, sole, tries = line.split("\t")
-            runs = {"full": True, "no-seccomp": deep == "1", "no-landlock": sole == "1"}
+            runs = {"full": True, "kept": True, "no-seccomp": deep == "1", "no-landlock": sole == "1"}
             acts.append({"name": name, "scene": scene, "layer": layer, "tries": tries, "in": runs})
         return acts
 
@@ -268,7 +273,10 @@ class Suite:
     def all(self):
         if self.tally.wanted("outside"):
             self.refuses_outside()
+        kept = self.host.write("".join(f"{name}.keep = {CAPABILITIES}\n" for name in (
+            "bounding", "permitted", "effective", "inheritable", "ambient")), "kept.toml")
         for config, mode, flags in CONFIGS:
+            flags = [kept if flag == KEPT else flag for flag in flags]
             self.shared_scene("common", config, mode, flags, "bind-rw")
             self.shared_scene("ro", config, mode, flags, "bind-ro")
             self.on_terminal(config, mode, flags)

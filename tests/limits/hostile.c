@@ -518,7 +518,7 @@ static const struct {
 int main(int argc, char **argv)
 {
 	guard_place();
-	guard_privileges();
+	guard_privileges(false);
 	memset(block, 'x', sizeof(block));
 	for (size_t i = 0; argc == 2 && i < sizeof(attacks) / sizeof(attacks[0]); i++)
 		if (!strcmp(argv[1], attacks[i].name)) {
