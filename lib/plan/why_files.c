@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <limits.h>
 
+#include "landlock_file.h"
 #include "why_internal.h"
 
 #define ROOT_LAYER "root file system"
@@ -235,7 +236,8 @@ static uint32_t granted(struct files *f, const char *path, uint32_t from, uint32
 			const struct nuc_step *s = nuc_plan_step(p, i);
 			const char *rule;
 
-			if (s->op != NUC_OP_LANDLOCK_PATH || s->in != slot)
+			if ((s->op != NUC_OP_LANDLOCK_PATH && s->op != NUC_OP_LANDLOCK_POLICY_PATH) ||
+			    s->in != slot)
 				continue;
 			rule = nuc_why_text(p, s->arg[0]);
 			nuc_why_host_path(&f->tree, rule, rule_host);
@@ -249,7 +251,7 @@ static uint32_t granted(struct files *f, const char *path, uint32_t from, uint32
 	}
 }
 
-static void refuse_landlock(struct files *f, const char *path, uint32_t missing, bool own_policy,
+static void refuse_landlock(struct files *f, const char *path, uint32_t missing,
 			    const struct nuc_step *ruleset)
 {
 	struct nuc_why_state *w = f->w;
@@ -263,9 +265,13 @@ static void refuse_landlock(struct files *f, const char *path, uint32_t missing,
 		w->failed = true;
 		return;
 	}
-	if (own_policy) {
-		fix = nuc_strf("a rule in the Landlock policy: [[rules]] with path = \"%s\" and access for: %s",
-			       path, b.s);
+	if (ruleset->op == NUC_OP_LANDLOCK_POLICY_RULESET) {
+		_cleanup_buf_ struct nuc_buf words = { 0 };
+
+		nuc_landlock_words(&words, missing);
+		fix = words.failed ? NULL
+				   : nuc_strf("a rule in the Landlock policy: [[rules]] path = \"%s\", access = "
+					      "[%s]", path, words.s);
 		nuc_why_refuse(w, "landlock", EACCES, nuc_why_origin(w->plan, ruleset), fix,
 			       "the Landlock policy does not grant %s for %s", b.s, path);
 		return;
@@ -276,25 +282,23 @@ static void refuse_landlock(struct files *f, const char *path, uint32_t missing,
 	nuc_why_refuse(w, "landlock", EACCES, origin, fix, "the Landlock rules do not grant %s for %s", b.s, path);
 }
 
-/* Each ruleset must grant all of it; the first is made from the mounts, others are policies. */
+/* Each ruleset must grant all of it: the one that is made from the mounts, and a policy's. */
 static void check_landlock(struct files *f, const char *path, uint32_t need)
 {
 	const struct nuc_plan *p = f->w->plan;
 	uint32_t from = p->first[NUC_PROG_INIT], to = from + p->n[NUC_PROG_INIT];
-	int layer = 0;
 
 	for (uint32_t i = from; i < to; i++) {
 		const struct nuc_step *s = nuc_plan_step(p, i);
 		const struct nuc_landlock_attr *attr;
 		uint32_t missing;
 
-		if (s->op != NUC_OP_LANDLOCK_RULESET)
+		if (s->op != NUC_OP_LANDLOCK_RULESET && s->op != NUC_OP_LANDLOCK_POLICY_RULESET)
 			continue;
 		attr = nuc_plan_data(p, s->arg[0]);
 		missing = need & (uint32_t)attr->fs & ~granted(f, path, from, to, s->out);
 		if (missing)
-			refuse_landlock(f, path, missing, layer > 0, s);
-		layer++;
+			refuse_landlock(f, path, missing, s);
 	}
 }
 

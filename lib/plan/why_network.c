@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include "capability.h"
 #include "why_internal.h"
 
 enum reach {
@@ -105,7 +106,6 @@ static void check_ports(struct nuc_why_state *w, uint16_t port, uint32_t right)
 	uint32_t from = p->first[NUC_PROG_INIT], to = from + p->n[NUC_PROG_INIT];
 	bool bind = right == NUC_LL_NET_BIND_TCP;
 	char value[8];
-	int layer = -1;
 
 	snprintf(value, sizeof(value), "%u", port);
 	for (uint32_t i = from; i < to; i++) {
@@ -113,22 +113,22 @@ static void check_ports(struct nuc_why_state *w, uint16_t port, uint32_t right)
 		const struct nuc_landlock_attr *attr;
 		bool named = false;
 
-		if (s->op != NUC_OP_LANDLOCK_RULESET)
+		if (s->op != NUC_OP_LANDLOCK_RULESET && s->op != NUC_OP_LANDLOCK_POLICY_RULESET)
 			continue;
-		layer++;
 		attr = nuc_plan_data(p, s->arg[0]);
 		for (uint32_t k = from; k < to; k++) {
 			const struct nuc_step *rule = nuc_plan_step(p, k);
 
-			named |= rule->op == NUC_OP_LANDLOCK_PORT && rule->in == s->out &&
-				 rule->arg[0] == port && (rule->arg[1] & right);
+			named |= (rule->op == NUC_OP_LANDLOCK_PORT ||
+				  rule->op == NUC_OP_LANDLOCK_POLICY_PORT) &&
+				 rule->in == s->out && rule->arg[0] == port && (rule->arg[1] & right);
 		}
 		if (!(attr->net & right) || named)
 			continue;
-		if (layer)
+		if (s->op == NUC_OP_LANDLOCK_POLICY_RULESET)
 			nuc_why_refuse(w, "landlock", EACCES, nuc_why_origin(p, s),
-				       nuc_strf("in the Landlock policy: [[net]] with port %u for %s", port,
-						bind ? "bind" : "connect"),
+				       nuc_strf("in the Landlock policy: [[net]] %s = [%u]",
+						bind ? "bind" : "connect", port),
 				       "the Landlock policy does not name TCP port %u for %s", port,
 				       bind ? "bind" : "connect");
 		else
@@ -212,7 +212,9 @@ static int why_bind(struct nuc_why_state *w)
 	if (!nuc_why_call_passes(w, "socket", args) || !nuc_why_call_passes(w, "bind", none))
 		return 0;
 	check_ports(w, port, NUC_LL_NET_BIND_TCP);
-	if (port && port < first_free_port(own)) {
+	/* Of the host's network the sandbox's capabilities are none. */
+	if (port && port < first_free_port(own) &&
+	    !(own && p->caps[NUC_CAPSET_AMBIENT] & NUC_CAP_BIT(NUC_CAP_NET_BIND_SERVICE))) {
 		w->inferred |= !own;
 		nuc_why_refuse(w, "capabilities", EACCES, NULL, NULL,
 			       "ports below %lld need CAP_NET_BIND_SERVICE over the network: use a higher one",

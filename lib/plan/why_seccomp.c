@@ -4,39 +4,13 @@
 #include <linux/seccomp.h>
 
 #include "allowlist.h"
+#include "capability.h"
+#include "dangerous.h"
 #include "names.h"
 #include "outcomes.h"
 #include "why_internal.h"
 
-/* What a call can do where the kernel lets it: a profile that allows it opens this. */
-static const struct {
-	const char *name, *hole;
-} holes[] = {
-	{ "acct", "writes what all processes do into a file" },
-	{ "add_key", "the caller's keyrings, and a part of the kernel with many escapes" },
-	{ "bpf", "programs in the kernel" },
-	{ "clone3", "namespaces: its flags cannot be filtered, and they reach kernel code that only root had" },
-	{ "io_uring_setup", "operations that go past this filter" },
-	{ "io_uring_enter", "operations that go past this filter" },
-	{ "keyctl", "the caller's keyrings, and a part of the kernel with many escapes" },
-	{ "memfd_create", "programs that are executed from memory, past noexec mounts and Landlock" },
-	{ "mount", "the sandbox's own mounts, if it has CAP_SYS_ADMIN" },
-	{ "move_mount", "the sandbox's own mounts, if it has CAP_SYS_ADMIN" },
-	{ "name_to_handle_at", "handles of files, past paths" },
-	{ "perf_event_open", "measuring other processes and the kernel" },
-	{ "pidfd_getfd", "taking descriptors of other processes" },
-	{ "pivot_root", "the sandbox's own root, if it has CAP_SYS_ADMIN" },
-	{ "process_vm_readv", "the memory of other processes in the sandbox" },
-	{ "process_vm_writev", "the memory of other processes in the sandbox" },
-	{ "ptrace", "control over other processes in the sandbox, whatever their own filters" },
-	{ "request_key", "the caller's keyrings, and a part of the kernel with many escapes" },
-	{ "setns", "entering other namespaces" },
-	{ "splice", "pages of files in pipes (CVE-2022-0847)" },
-	{ "unshare", "new namespaces, in which it is root over kernel code that only root had" },
-	{ "vmsplice", "pages of memory in pipes (CVE-2022-0847)" },
-};
-
-/* Calls that the kernel then refuses without a capability; all are dropped. */
+/* Calls that the kernel then refuses without a capability. */
 static const struct {
 	const char *name, *capability;
 } needs[] = {
@@ -133,16 +107,13 @@ static char *rule_of_list(const struct nuc_seccomp_params *params, const char *n
 
 static char *fix_of(const char *name, bool kills)
 {
-	const char *hole = NULL;
+	const struct nuc_danger *danger = nuc_danger_of(name);
 
 	if (kills)
 		return NULL;
-	for (size_t i = 0; i < NUC_ARRAY_SIZE(holes); i++)
-		if (!strcmp(holes[i].name, name))
-			hole = holes[i].hole;
 	return nuc_strf("--seccomp-profile FILE (in a document: security.seccomp-profile = \"FILE\"), with a "
 			"profile that allows %s: see nucleus seccomp generate%s%s", name,
-			hole ? "; this opens: " : "", hole ? hole : "");
+			danger ? "; this opens: " : "", danger ? danger->reason : "");
 }
 
 static void refuse(struct nuc_why_state *w, const struct nuc_step *s, const char *name, int nr,
@@ -198,7 +169,8 @@ bool nuc_why_call_passes(struct nuc_why_state *w, const char *name, const uint64
 
 static void allow(struct nuc_why_state *w, const struct nuc_step *s, const char *name, const char *words)
 {
-	const char *origin = nuc_why_origin(w->plan, s);
+	const struct nuc_plan *p = w->plan;
+	const char *origin = nuc_why_origin(p, s);
 	const struct sock_filter *filter;
 	const struct nuc_seccomp_row *row;
 	struct nuc_seccomp_params params;
@@ -206,6 +178,14 @@ static void allow(struct nuc_why_state *w, const struct nuc_step *s, const char 
 
 	for (size_t i = 0; i < NUC_ARRAY_SIZE(needs); i++)
 		if (!strcmp(needs[i].name, name)) {
+			int cap = nuc_capability_find(needs[i].capability);
+
+			/* Kept in the sandbox's own user namespace: what that reaches is the kernel's say. */
+			if (cap >= 0 && p->caps[NUC_CAPSET_AMBIENT] & NUC_CAP_BIT(cap) &&
+			    nuc_capability((unsigned int)cap)->reach != NUC_CAP_NOTHING) {
+				w->inferred = true;
+				break;
+			}
 			nuc_why_refuse(w, "capabilities", EPERM, NULL, NULL,
 				       "%s needs %s, which the sandbox does not keep", name,
 				       needs[i].capability);
@@ -219,7 +199,7 @@ static void allow(struct nuc_why_state *w, const struct nuc_step *s, const char 
 		nuc_why_allow(w, "seccomp", NULL, "there is no filter of system calls");
 		return;
 	}
-	filter = filter_of(w->plan, s, &len);
+	filter = filter_of(p, s, &len);
 	if (is_builtin(filter, len, &params))
 		for (size_t i = 0; (row = nuc_seccomp_allowed(&params, i)); i++)
 			if (!strcmp(row->name, name)) {
