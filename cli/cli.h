@@ -142,6 +142,7 @@ int cli_doctor(const struct cli_args *args);
 int cli_policy_schema(const struct cli_args *args);
 int cli_policy_show(const struct cli_args *args);
 int cli_policy_check(const struct cli_args *args);
+int cli_policy_diff(const struct cli_args *args);
 int cli_policy_hash(const struct cli_args *args);
 int cli_policy_keygen(const struct cli_args *args);
 int cli_policy_sign(const struct cli_args *args);

@@ -30,6 +30,8 @@ const struct cli_command cli_commands[] = {
 	{ "policy check", NULL, "[--kind KIND] FILE...",
 	  "read policy documents and policy files, and say what is wrong", CLI_OPERANDS_ANY,
 	  CLI_BIT(HELP) | CLI_BIT(KIND), false, cli_policy_check },
+	{ "policy diff", NULL, "[--json] A B", "say what file B allows that A does not, and the reverse",
+	  CLI_OPERANDS_ANY, CLI_BIT(HELP) | CLI_BIT(JSON), false, cli_policy_diff },
 	{ "policy hash", NULL, "FILE...", "print the SHA-256 by which a file is pinned",
 	  CLI_OPERANDS_ANY, CLI_BIT(HELP), false, cli_policy_hash },
 	{ "policy keygen", NULL, "[--replace] PREFIX", "make PREFIX.key to sign with, and PREFIX.pub",

@@ -214,6 +214,19 @@ NUCLEUS_API int nucleus_policy_file_hash(const char *path, char **ret, nucleus_e
 NUCLEUS_API int nucleus_policy_file_check(const char *path, const char *kind, char **ret_report,
 					  nucleus_error **ret_err);
 /**
+ * nucleus_policy_file_diff - what a policy file allows that another does not, for who reviews a change
+ * @a, @b: two files of one kind, before and after
+ * @format: "text", or "json": an object with kind, a, b and changes; each of these has side ("more": only
+ *          @b allows it, "less": @b no longer does, "changed": nobody can say), what ("option",
+ *          "capability", "syscall", "path", "port", "scope"), subject, before, after, note; the last
+ *          three may be null
+ *
+ * Returns 0 if they allow the same (the text is then empty), 1 if not; -EINVAL for what is not understood
+ * or of different kinds, or as nucleus_policy_file_check(). Since: 0.1
+ */
+NUCLEUS_API int nucleus_policy_file_diff(const char *a, const char *b, const char *format, char **ret,
+					 nucleus_error **ret_err);
+/**
  * nucleus_policy_schema_of - the JSON Schema (2020-12) of a kind of file
  * @kind: as for nucleus_policy_file_check(); NULL is "policy"
  *

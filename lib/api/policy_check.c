@@ -2,6 +2,7 @@
 /* What a policy file is, by its content, and whether it is right: without a look at this host. */
 #include "caps_file.h"
 #include "landlock_file.h"
+#include "policy_diff.h"
 #include "policy_internal.h"
 #include "profile_report.h"
 #include "strict_read.h"
@@ -150,6 +151,17 @@ static int detect(const char *bytes, size_t len, const char *name, const struct 
 		return r;
 	*ret = kind_of(doc);
 	return 0;
+}
+
+int nuc_kind_of(const char *bytes, size_t len, const char *name, const char **ret,
+		nucleus_error **ret_err)
+{
+	const struct kind *kind = NULL;
+	int r = detect(bytes, len, name, &kind, ret_err);
+
+	if (r == 0)
+		*ret = kind->name;
+	return r;
 }
 
 static int fail_kind(const char *name, nucleus_error **ret_err)

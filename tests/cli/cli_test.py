@@ -16,7 +16,7 @@ SOURCE = pathlib.Path(os.environ["NUCLEUS_SOURCE"])
 MAN = pathlib.Path(os.environ["NUCLEUS_MAN"])
 
 COMMANDS = ["run", "explain", "why", "doctor", "cleanup", "policy schema", "policy show", "policy check",
-            "policy hash", "policy keygen", "policy sign", "policy verify",
+            "policy diff", "policy hash", "policy keygen", "policy sign", "policy verify",
             "policy generate", "seccomp generate", "version", "help"]
 
 
@@ -632,6 +632,130 @@ class Why(Case):
         self.assertEqual(r.returncode, 1)
         self.assertTrue(r.stdout.startswith(
             "syscall:kexec_load: refused by seccomp, which kills the process\n  rule    "), r.stdout)
+
+
+class Diff(Case):
+    def diff(self, a, b, suffix=".toml"):
+        """What differs, as (side, what, subject, before, after); the text says as much."""
+        a, b = self.file("a" + suffix, a), self.file("b" + suffix, b)
+        r = self.nucleus("policy", "diff", "--json", a, b)
+        self.assertEqual(r.stderr, "")
+        told = json.loads(r.stdout)
+        self.assertEqual((told["a"], told["b"]), (a, b))
+        changes = [tuple(c[k] for k in ("side", "what", "subject", "before", "after"))
+                   for c in told["changes"]]
+        self.assertEqual(r.returncode, 1 if changes else 0)
+        text = self.nucleus("policy", "diff", a, b)
+        self.assertEqual((text.returncode, text.stderr), (r.returncode, ""))
+        self.assertEqual(len(re.findall(r"^  [-+~] ", text.stdout, re.M)), len(changes))
+        self.assertEqual(bool(text.stdout), bool(changes))
+        return changes
+
+    def one(self, a, b):
+        """The one difference between two documents, each way."""
+        sides = []
+        for pair in (a, b), (b, a):
+            changes = self.diff(*pair)
+            self.assertEqual(len(changes), 1, changes)
+            sides.append(changes[0][0])
+        return sides
+
+    def test_the_same(self):
+        self.assertEqual(self.diff("", ""), [])
+        self.assertEqual(self.diff("", 'mode = "agent"\n[limits]\nfiles = 4096\n'), [])
+        self.assertEqual(self.diff('volumes = ["/a:/a:ro", "/b:/b"]', 'volumes = ["/b:/b:ro", "/a:/a"]'), [])
+
+    def test_what_opens_and_what_closes(self):
+        for a, b in (
+                ("", 'volumes = ["/srv/x:/x"]'),
+                ('volumes = ["/srv/x:/x"]', 'volumes = ["/srv/x:/x:rw"]'),
+                ('volumes = ["/srv/x:/x:rw"]', 'volumes = ["/srv/x:/x:rw,exec"]'),
+                ("", 'tmpfs = ["/scratch"]'),
+                ("", "[process]\nenv-pass = [\"TOKEN\"]"),
+                ('mode = "production"', 'mode = "strict-agent"'),
+                ('mode = "strict-agent"', ""),
+                ("", '[workspace]\npath = "."'),
+                ('[workspace]\npath = "."', '[workspace]\npath = "."\nexec = true'),
+                ('[limits]\ntimeout = "5m"', '[limits]\ntimeout = "6m"'),
+                ('[limits]\ntimeout = "5m"', ""),
+                ('[limits]\nmemory = "1G"', '[limits]\nmemory = "2G"'),
+                ('[limits]\nmemory = "1G"', ""),
+                ("[limits]\nfile-size = \"1G\"", "[limits]\nfile-size = 0"),
+                ("", "[limits]\nfiles = 5000"),
+                ("[network]\nconnect-ports = [443]", ""),
+                ("[network]\nconnect-ports = [443]", "[network]\nconnect-ports = [443, 80]"),
+                ("", '[network]\nmode = "host"'),
+                ("", '[security]\nseccomp = "off"'),
+                ("", '[security]\nlandlock = "off"'),
+                ("", '[security]\ncaps-policy = "caps.toml"'),
+                ('[security]\nlandlock-policy = "l.toml"', ""),
+                ('[security]\npolicy-key = "k.pub"', "")):
+            with self.subTest(a=a, b=b):
+                self.assertEqual(self.one(a, b), ["more", "less"])
+
+    def test_what_nobody_can_say(self):
+        for a, b in (("[env]\nA = \"1\"", "[env]\nA = \"2\""), ("", "[env]\nA = \"1\""),
+                     ('volumes = ["/srv/x:/x"]', 'volumes = ["/srv/y:/x"]'),
+                     ("", '[security]\nseccomp-profile = "p.json"'),
+                     ("", '[process]\nhostname = "other"')):
+            with self.subTest(a=a, b=b):
+                self.assertEqual(self.one(a, b), ["changed", "changed"])
+
+    def test_profiles(self):
+        def profile(names, more=""):
+            return ('{"defaultAction": "SCMP_ACT_ERRNO", "architectures": ["SCMP_ARCH_X86_64"], '
+                    f'"syscalls": [{{"names": {json.dumps(names)}, "action": "SCMP_ACT_ALLOW"}}{more}]}}')
+
+        def ioctl(value):
+            return (', {"names": ["ioctl"], "action": "SCMP_ACT_ALLOW", '
+                    f'"args": [{{"index": 1, "value": {value}, "op": "SCMP_CMP_EQ"}}]}}')
+
+        self.assertEqual(self.diff(profile(["execve", "read"]), profile(["read", "execve"]), ".json"), [])
+        changes = self.diff(profile(["execve", "read"], ioctl(21505)),
+                            profile(["execve", "ptrace"], ioctl(21506)), ".json")
+        self.assertEqual([c[:3] for c in changes], [
+            ("less", "syscall", "read"), ("changed", "syscall", "ioctl"),
+            # Up to ptrace, the last that is named, EPERM; what is newer is ENOSYS.
+            ("changed", "syscall", "exit and 40 others"), ("more", "syscall", "ptrace")])
+        self.assertEqual(changes[0][3:], ("allowed", "EPERM"))
+        self.assertIn("0x5401", changes[1][3])
+        self.assertIn("0x5402", changes[1][4])
+        changes = self.diff(profile(["execve"], ioctl(1)), profile(["execve", "ioctl"]), ".json")
+        self.assertEqual([c[:3] for c in changes], [("more", "syscall", "ioctl")])
+
+    def test_capabilities(self):
+        def caps(bounding):
+            return f"[bounding]\nkeep = {json.dumps(bounding)}\n"
+
+        self.assertEqual(self.diff(caps(["CHOWN"]), caps(["CAP_CHOWN"])), [])
+        self.assertEqual(self.diff(caps(["CHOWN"]), caps(["KILL"])), [
+            ("less", "capability", "CAP_CHOWN", "bounding", None),
+            ("more", "capability", "CAP_KILL", None, "bounding")])
+
+    def test_landlock(self):
+        def rule(path, *access):
+            return f'[[rules]]\npath = "{path}"\naccess = {json.dumps(access)}\n'
+
+        usr = "min_abi = 1\n" + rule("/usr", "read", "execute")
+        self.assertEqual(self.diff(usr, usr), [])
+        # What is below is granted already.
+        self.assertEqual(self.diff(usr, usr + rule("/usr/lib", "read")), [])
+        self.assertEqual([c[:3] for c in self.diff(usr, usr + rule("/home", "read"))],
+                         [("more", "path", "/home")])
+        self.assertEqual([c[:3] for c in self.diff(usr + rule("/srv", "write"), usr)],
+                         [("less", "path", "/srv")])
+        self.assertEqual(self.diff(usr, usr + "[[net]]\nconnect = [443]\n"),
+                         [("more", "port", "443", None, "connect")])
+        self.assertEqual([c[:3] for c in self.diff(usr, usr + "[scope]\nsignal = false\n")],
+                         [("more", "scope", "signal")])
+
+    def test_files_that_cannot_be_compared(self):
+        policy = self.file("p.toml", "")
+        self.assertIn("two files", self.refused("policy", "diff", policy))
+        self.refused("policy", "diff", policy, str(self.dir / "none"))
+        self.assertIn("bad.toml:1", self.refused("policy", "diff", policy, self.file("bad.toml", "x = 1")))
+        self.assertIn("of kind", self.refused("policy", "diff", policy,
+                                              self.file("c.toml", "[bounding]\nkeep = []\n")))
 
 
 class Input(Case):
