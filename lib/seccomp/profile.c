@@ -343,6 +343,10 @@ static int read_arg(struct nuc_profile_reader *r, const struct nuc_doc *d,
 		return nuc_profile_bad(
 			r, two, "remove it, or use SCMP_CMP_MASKED_EQ: value is its mask then",
 			"valueTwo means nothing to %s", nuc_profile_get(d, "op")->s);
+	if (arg.op == NUC_PROFILE_MASKED_EQ && !arg.value)
+		return nuc_profile_bad(r, nuc_profile_get(d, "value"),
+				       "leave the condition out, or write the bits to compare",
+				       "a mask of 0 is no condition");
 	if (arg.op == NUC_PROFILE_MASKED_EQ && (arg.value_two & ~arg.value))
 		return nuc_profile_bad(
 			r, two, "value is the mask, valueTwo what remains of the argument",

@@ -112,7 +112,8 @@ int nuc_profile_expand(const struct nuc_profile *p, const struct nuc_profile_tar
  * The program, as runc and libseccomp make it on x86_64 but for the answer to other architectures,
  * which is death of the process and not of the thread. Every refusal is a plain RET of
  * SECCOMP_RET_ERRNO. -EINVAL with an error that names the rule: one that libseccomp refuses, execve
- * not allowed, too long for the kernel; -ENOTSUP, -ENOMEM. `*ret` is the caller's, free().
+ * not allowed, too long for the kernel; -ENOTSUP, also for a program of libseccomp's
+ * that does not say what the rules say; -ENOMEM. `*ret` is the caller's, free().
  */
 int nuc_profile_compile(const struct nuc_profile *p, const struct nuc_profile_target *target,
 			struct sock_filter **ret, size_t *ret_count, nucleus_error **ret_err);

@@ -5,8 +5,7 @@
 #include <linux/seccomp.h>
 
 #include "export.h"
-#include "profile.h"
-#include "verdict.h"
+#include "profile_check.h"
 
 /* runc's number: below, libseccomp's binary tree gains nothing, and 2.5.4 fails with it if empty.
  */
@@ -111,7 +110,7 @@ struct nuc_profile_newest nuc_profile_newest(const struct nuc_profile *p,
 	return newest;
 }
 
-#define PROLOGUE_MAX 16
+#define PROLOGUE_MAX 17
 #define LOAD(field) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, field))
 #define IF(op, k, yes, no) BPF_JUMP(BPF_JMP | BPF_##op | BPF_K, k, yes, no)
 #define ENOSYS_HERE BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS)
@@ -146,7 +145,7 @@ static size_t write_prologue(const struct nuc_profile_newest *newest, struct soc
 	size_t n = 0;
 
 	_Static_assert(NUC_ARRAY_SIZE(native) + NUC_ARRAY_SIZE(x32) + NUC_ARRAY_SIZE(x86) <=
-			       PROLOGUE_MAX + 1,
+			       PROLOGUE_MAX,
 		       "room for the prologue");
 	if (newest->native) {
 		memcpy(to + n, native, sizeof(native));
@@ -172,6 +171,18 @@ static int rule_failed(const struct nuc_profile *p, unsigned int line, unsigned 
 	return nuc_fail(ret_err, code, &where, "%s%s", what, why);
 }
 
+/*
+ * Whether an architecture has a call of this name, for itself or as a part of socketcall(2) or
+ * ipc(2), which libseccomp numbers from -100 down; what it knows of others only goes from -10000
+ * down.
+ */
+static bool has_call(uint32_t arch, const char *name)
+{
+	int nr = seccomp_syscall_resolve_name_arch(arch, name);
+
+	return nr >= 0 || (nr < __NR_SCMP_ERROR && nr > -10000);
+}
+
 static int add_clause(scmp_filter_ctx context, const struct nuc_profile_clause *c)
 {
 	static const enum scmp_compare ops[NUC_PROFILE__OPS] = {
@@ -184,12 +195,7 @@ static int add_clause(scmp_filter_ctx context, const struct nuc_profile_clause *
 		[NUC_PROFILE_MASKED_EQ] = SCMP_CMP_MASKED_EQ,
 	};
 	struct scmp_arg_cmp cmp[6];
-	int nr = seccomp_syscall_resolve_name(c->name);
 
-	/* Unknown here: tolerated, as the spec says. Of another architecture: libseccomp sorts it
-	 * out. */
-	if (nr == __NR_SCMP_ERROR)
-		return 0;
 	for (size_t i = 0; i < c->n_args; i++)
 		cmp[i] = (struct scmp_arg_cmp){
 			.arg = c->args[i].index,
@@ -197,28 +203,20 @@ static int add_clause(scmp_filter_ctx context, const struct nuc_profile_clause *
 			.datum_a = c->args[i].value,
 			.datum_b = c->args[i].value_two,
 		};
-	return seccomp_rule_add_array(context, c->rule->action, nr, (unsigned int)c->n_args, cmp);
+	return seccomp_rule_add_array(context, c->rule->action,
+				      seccomp_syscall_resolve_name(c->name),
+				      (unsigned int)c->n_args, cmp);
 }
 
-static int fill(scmp_filter_ctx context, const struct nuc_profile *p,
-		const struct nuc_profile_clause *clauses, size_t n, nucleus_error **ret_err)
+static int add_clauses(scmp_filter_ctx context, uint32_t arch, const struct nuc_profile *p,
+		       const struct nuc_profile_clause *clauses, size_t n, nucleus_error **ret_err)
 {
-	int r = seccomp_attr_set(context, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
-
-	if (r == 0 && p->x86)
-		r = seccomp_arch_add(context, SCMP_ARCH_X86);
-	if (r == 0 && p->x32)
-		r = seccomp_arch_add(context, SCMP_ARCH_X32);
-	if (r == 0 && n > TREE_FROM)
-		r = seccomp_attr_set(context, SCMP_FLTATR_CTL_OPTIMIZE, 2);
-	if (r < 0)
-		return rule_failed(p, p->line, p->col, r == -ENOMEM ? r : -ENOTSUP,
-				   "this needs libseccomp 2.5 or newer",
-				   "libseccomp cannot make the filter: ", nuc_errno_name(r),
-				   ret_err);
 	for (size_t i = 0; i < n; i++) {
+		int r;
+
 		/* What the default says anyway is no rule, as in runc: libseccomp refuses it. */
-		if (clauses[i].rule->action == p->default_action)
+		if (clauses[i].rule->action == p->default_action ||
+		    !has_call(arch, clauses[i].name))
 			continue;
 		r = add_clause(context, &clauses[i]);
 		if (r < 0)
@@ -231,20 +229,63 @@ static int fill(scmp_filter_ctx context, const struct nuc_profile *p,
 	return 0;
 }
 
+/*
+ * Each architecture by itself, with the calls that it has and no others. runc gives libseccomp all
+ * names for all of them; if one of those that it leaves out is the first in its order, the
+ * instruction is lost that loads the call's number, and no rule of that architecture holds (2.5.4
+ * to 2.6.1, gen_bpf.c, _gen_bpf_syscalls(): acc_reset goes with s_head).
+ */
+static int add_architecture(scmp_filter_ctx context, uint32_t arch, const struct nuc_profile *p,
+			    const struct nuc_profile_clause *clauses, size_t n,
+			    nucleus_error **ret_err)
+{
+	_cleanup_seccomp_ scmp_filter_ctx own = seccomp_init(p->default_action);
+	int r = own ? seccomp_arch_add(own, arch) : -ENOMEM;
+
+	if (r == 0)
+		r = seccomp_arch_remove(own, SCMP_ARCH_NATIVE);
+	if (r == 0) {
+		r = add_clauses(own, arch, p, clauses, n, ret_err);
+		if (r < 0)
+			return r;
+		r = seccomp_merge(context, own);
+	}
+	if (r < 0)
+		return rule_failed(p, p->line, p->col, r == -ENOMEM ? r : -ENOTSUP,
+				   "this needs libseccomp 2.5 or newer",
+				   "libseccomp cannot add an architecture: ", nuc_errno_name(r),
+				   ret_err);
+	own = NULL; /* it is a part of `context` now */
+	return 0;
+}
+
+static int fill(scmp_filter_ctx context, const struct nuc_profile *p,
+		const struct nuc_profile_clause *clauses, size_t n, nucleus_error **ret_err)
+{
+	int r = seccomp_attr_set(context, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
+
+	if (r == 0 && n > TREE_FROM)
+		r = seccomp_attr_set(context, SCMP_FLTATR_CTL_OPTIMIZE, 2);
+	if (r < 0)
+		return rule_failed(p, p->line, p->col, r == -ENOMEM ? r : -ENOTSUP,
+				   "this needs libseccomp 2.5 or newer",
+				   "libseccomp cannot make the filter: ", nuc_errno_name(r),
+				   ret_err);
+	r = add_clauses(context, SCMP_ARCH_X86_64, p, clauses, n, ret_err);
+	if (r == 0 && p->x86)
+		r = add_architecture(context, SCMP_ARCH_X86, p, clauses, n, ret_err);
+	if (r == 0 && p->x32)
+		r = add_architecture(context, SCMP_ARCH_X32, p, clauses, n, ret_err);
+	return r;
+}
+
 /* The program's process executes it under the filter: without execve there is no program. */
 static int check_exec(const struct nuc_profile *p, const struct nuc_profile_clause *clauses,
-		      size_t n, nucleus_error **ret_err)
+		      size_t n, const struct nuc_verdicts *verdicts, nucleus_error **ret_err)
 {
 	unsigned int line = p->line, col = p->col;
-	struct nuc_verdicts verdicts;
-	bool allowed;
-	int r = nuc_verdicts_of_clauses(p, clauses, n, &verdicts);
 
-	if (r < 0)
-		return r;
-	allowed = nuc_verdict_always_allows(nuc_verdict_find(&verdicts, "execve"));
-	nuc_verdicts_done(&verdicts);
-	if (allowed)
+	if (nuc_verdict_always_allows(nuc_verdict_find(verdicts, "execve")))
 		return 0;
 	for (size_t i = 0; i < n; i++)
 		if (!strcmp(clauses[i].name, "execve")) {
@@ -257,19 +298,47 @@ static int check_exec(const struct nuc_profile *p, const struct nuc_profile_clau
 		"the profile does not allow execve", ": no program could start under it", ret_err);
 }
 
+/* A filter that says something else than the rules is none. */
+static int check_program(const struct nuc_profile *p, const struct nuc_profile_clause *clauses,
+			 size_t n, const struct nuc_verdicts *verdicts,
+			 const struct sock_filter *program, size_t program_len,
+			 nucleus_error **ret_err)
+{
+	_cleanup_free_ char *words = NULL;
+	struct nuc_profile_difference d = { 0 };
+	char says[NUC_ACTION_SIZE], means[NUC_ACTION_SIZE];
+	int r = nuc_profile_check(p, clauses, n, verdicts, program, program_len, &d);
+
+	if (r <= 0)
+		return r;
+	words = nuc_strf("%s (0x%llx, 0x%llx, 0x%llx, 0x%llx, 0x%llx, 0x%llx) is %s in it, not %s",
+			 d.verdict->name, (unsigned long long)d.args[0],
+			 (unsigned long long)d.args[1], (unsigned long long)d.args[2],
+			 (unsigned long long)d.args[3], (unsigned long long)d.args[4],
+			 (unsigned long long)d.args[5], nuc_action_words(d.program, says),
+			 nuc_action_words(d.rules, means));
+	return rule_failed(
+		p, d.rule ? d.rule->line : p->line, d.rule ? d.rule->col : p->col, -ENOTSUP,
+		"write these comparisons in another way, as by SCMP_CMP_EQ or MASKED_EQ",
+		"libseccomp makes a wrong filter of the rules: ", words ? words : "", ret_err);
+}
+
 int nuc_profile_compile(const struct nuc_profile *p, const struct nuc_profile_target *target,
 			struct sock_filter **ret, size_t *ret_count, nucleus_error **ret_err)
 {
 	_cleanup_seccomp_ scmp_filter_ctx context = NULL;
 	_cleanup_free_ struct nuc_profile_clause *clauses = NULL;
-	struct sock_filter prologue[PROLOGUE_MAX + 1];
+	_cleanup_verdicts_ struct nuc_verdicts verdicts = { 0 };
+	_cleanup_free_ struct sock_filter *program = NULL;
+	struct sock_filter prologue[PROLOGUE_MAX];
 	struct nuc_profile_newest newest;
-	size_t n;
+	size_t n, count;
 	int r = nuc_profile_expand(p, target, &clauses, &n);
 
-	if (r < 0)
-		return r;
-	r = check_exec(p, clauses, n, ret_err);
+	if (r == 0)
+		r = nuc_verdicts_of_clauses(p, clauses, n, &verdicts);
+	if (r == 0)
+		r = check_exec(p, clauses, n, &verdicts, ret_err);
 	if (r < 0)
 		return r;
 	context = seccomp_init(p->default_action);
@@ -281,8 +350,8 @@ int nuc_profile_compile(const struct nuc_profile *p, const struct nuc_profile_ta
 	if (r < 0)
 		return r;
 	newest = nuc_profile_newest(p, clauses, n);
-	r = nuc_seccomp_export(context, prologue, write_prologue(&newest, prologue), ret,
-			       ret_count);
+	r = nuc_seccomp_export(context, prologue, write_prologue(&newest, prologue), &program,
+			       &count);
 	if (r == -E2BIG)
 		return rule_failed(p, p->line, p->col, -EINVAL,
 				   "name fewer calls, or fewer values of arguments",
@@ -291,5 +360,10 @@ int nuc_profile_compile(const struct nuc_profile *p, const struct nuc_profile_ta
 	if (r < 0)
 		return rule_failed(p, p->line, p->col, r, NULL,
 				   "the filter cannot be written: ", nuc_errno_name(r), ret_err);
+	r = check_program(p, clauses, n, &verdicts, program, count, ret_err);
+	if (r < 0)
+		return r;
+	*ret = NUC_TAKE_PTR(program);
+	*ret_count = count;
 	return 0;
 }

@@ -95,6 +95,8 @@ static const struct {
 	  "means nothing" },
 	{ ARG("\"index\":0,\"value\":1,\"valueTwo\":2,\"op\":\"SCMP_CMP_MASKED_EQ\""), "3:41",
 	  "never equal" },
+	{ ARG("\"index\":0,\"value\":0,\"valueTwo\":0,\"op\":\"SCMP_CMP_MASKED_EQ\""), "3:28",
+	  "a mask of 0" },
 };
 
 static int try_compile(const char *text, struct sock_filter **ret, size_t *ret_n,
