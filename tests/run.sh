@@ -51,6 +51,8 @@ trap 'exit 130' HUP INT TERM
 chmod 755 "$scratch"
 mkdir "$scratch/home"
 . tests/tally.sh
+# Seccomp profiles of Docker and containers-common, fetched once for all users: see tests/profiles.py.
+export NUCLEUS_PROFILES="$scratch/profiles"
 
 # ---- who -----------------------------------------------------------------------------------------------
 

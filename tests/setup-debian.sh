@@ -15,10 +15,12 @@ build='gcc libc6-dev meson ninja-build pkg-config libseccomp-dev libsodium-dev l
 # The tools of the tests, then the real programs that are run in sandboxes.
 test='check g++ clang clang-tidy cppcheck libclang-rt-14-dev valgrind gcovr abigail-tools=/usr/bin/abidiff
 	man-db=/usr/bin/man
+	python3-seccomp
 	bubblewrap busybox-static=/bin/busybox nodejs=/usr/bin/node npm=/usr/bin/npm
 	postgresql=/usr/lib/postgresql/15/bin/initdb perl=/usr/bin/perl patch=/usr/bin/patch
 	xz-utils=/usr/bin/xz procps=/usr/bin/ps util-linux=/usr/bin/setpriv'
-# Kernels and systemd are fetched by tests/vm itself, and not installed.
+# Kernels and systemd are fetched by tests/vm itself, seccomp profiles by tests/profiles.py, and not
+# installed.
 vm='qemu-system-x86=/usr/bin/qemu-system-x86_64 kmod=/sbin/depmod e2fsprogs=/sbin/mke2fs
 	debian-archive-keyring gcc libc6-dev python3=/usr/bin/python3 iproute2=/sbin/ip
 	util-linux=/usr/bin/setpriv'
