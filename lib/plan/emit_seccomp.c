@@ -3,6 +3,7 @@
 #include <linux/seccomp.h>
 
 #include "builder.h"
+#include "capset.h"
 #include "observing.h"
 #include "profile_report.h"
 #include "verdict.h"
@@ -76,7 +77,8 @@ static int emit_profile(struct nuc_builder *b, const struct nuc_policy_file_want
 	const struct nuc_profile_target target = {
 		.kernel_major = b->world->facts.kernel_major,
 		.kernel_minor = b->world->facts.kernel_minor,
-		.caps = 0,
+		/* As Docker and Podman compare: with what may be had, not with what the program begins with. */
+		.caps = b->head.caps[NUC_CAPSET_BOUNDING],
 	};
 	_cleanup_policy_file_ struct nuc_policy_file file = { 0 };
 	_cleanup_profile_ struct nuc_profile *profile = NULL;
