@@ -4,16 +4,15 @@
 
 usage: profile_test.py PROFILE_DUMP [SEED]
 
-The first reads the JSON as Docker and runc do (profiles/seccomp/seccomp_linux.go, libcontainer/seccomp),
-and gives its rules to libseccomp through Python's binding. The second knows no libseccomp but for the
-numbers: it looks which rules a call meets. Where rules of one call contradict each other it has no opinion.
+The first gives the rules (oci.py) to libseccomp, through Python's binding. The second knows no libseccomp
+but for the numbers: it looks which rules a call meets. Where rules of one call contradict each other it
+has no opinion.
 
 The profiles are Docker's and containers-common's, on several kernels and with several capabilities, and
 made-up ones with every operator.
 """
 
 import collections
-import ctypes
 import itertools
 import json
 import os
@@ -25,6 +24,7 @@ import tempfile
 import seccomp
 
 import bpf
+from oci import ARCHES, OPS, X86_64, Profile
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 from profiles import profiles  # noqa: E402 pylint: disable=wrong-import-position
@@ -34,139 +34,39 @@ CAPS = {"CAP_DAC_READ_SEARCH": 2, "CAP_SYS_MODULE": 16, "CAP_SYS_RAWIO": 17, "CA
         "CAP_SYS_PTRACE": 19, "CAP_SYS_PACCT": 20, "CAP_SYS_ADMIN": 21, "CAP_SYS_BOOT": 22,
         "CAP_SYS_NICE": 23, "CAP_SYS_TIME": 25, "CAP_SYS_TTY_CONFIG": 26, "CAP_AUDIT_WRITE": 29,
         "CAP_SYSLOG": 34, "CAP_PERFMON": 38, "CAP_BPF": 39}
-ARCHES = {"SCMP_ARCH_X86_64": seccomp.Arch.X86_64, "SCMP_ARCH_X86": seccomp.Arch.X86,
-          "SCMP_ARCH_X32": seccomp.Arch.X32}
-OPS = {"SCMP_CMP_NE": (seccomp.NE, lambda a, v, _: a != v),
-       "SCMP_CMP_LT": (seccomp.LT, lambda a, v, _: a < v),
-       "SCMP_CMP_LE": (seccomp.LE, lambda a, v, _: a <= v),
-       "SCMP_CMP_EQ": (seccomp.EQ, lambda a, v, _: a == v),
-       "SCMP_CMP_GE": (seccomp.GE, lambda a, v, _: a >= v),
-       "SCMP_CMP_GT": (seccomp.GT, lambda a, v, _: a > v),
-       "SCMP_CMP_MASKED_EQ": (seccomp.MASKED_EQ, lambda a, v, two: a & v == two)}
+BINDING = {"SCMP_CMP_NE": seccomp.NE, "SCMP_CMP_LT": seccomp.LT, "SCMP_CMP_LE": seccomp.LE,
+           "SCMP_CMP_EQ": seccomp.EQ, "SCMP_CMP_GE": seccomp.GE, "SCMP_CMP_GT": seccomp.GT,
+           "SCMP_CMP_MASKED_EQ": seccomp.MASKED_EQ}
 MAX = 2**64 - 1
-LIBSECCOMP = ctypes.CDLL("libseccomp.so.2")
 
 
-# ---- how Docker and runc read it -----------------------------------------------------------------
-
-def action_of(name, number):
-    if name == "SCMP_ACT_ERRNO":
-        return bpf.errno(1 if number is None else number)
-    return {"SCMP_ACT_ALLOW": bpf.ALLOW, "SCMP_ACT_LOG": bpf.LOG, "SCMP_ACT_TRAP": bpf.TRAP,
-            "SCMP_ACT_KILL": bpf.KILL, "SCMP_ACT_KILL_THREAD": bpf.KILL,
-            "SCMP_ACT_KILL_PROCESS": bpf.KILL_PROCESS}[name]
-
+# ---- libseccomp ----------------------------------------------------------------------------------
 
 def signed(action):
     """As the binding wants it: a C int."""
     return action - 2**32 if action >= 2**31 else action
 
 
-def version(text):
-    return tuple(map(int, text.split(".")))
-
-
-def applies(call, kernel, caps):
-    includes, excludes = call.get("includes") or {}, call.get("excludes") or {}
-    if "amd64" in (excludes.get("arches") or []) or set(excludes.get("caps") or []) & caps:
-        return False
-    if excludes.get("minKernel") and kernel >= version(excludes["minKernel"]):
-        return False
-    if includes.get("arches") and "amd64" not in includes["arches"]:
-        return False
-    if not set(includes.get("caps") or []) <= caps:
-        return False
-    return not includes.get("minKernel") or kernel >= version(includes["minKernel"])
-
-
-class Profile:
-    """The rules of a profile on a host, each of one name."""
-
-    def __init__(self, doc, kernel, caps):
-        self.default = action_of(doc["defaultAction"], doc.get("defaultErrnoRet"))
-        self.arches = list(doc.get("architectures") or [])
-        for entry in doc.get("archMap") or []:
-            if entry["architecture"] == "SCMP_ARCH_X86_64":
-                self.arches += [entry["architecture"], *entry["subArchitectures"]]
-                break
-        self.arches = {ARCHES[name] for name in self.arches if name in ARCHES} | {seccomp.Arch.X86_64}
-        self.calls = []
-        for call in doc.get("syscalls") or []:
-            if not applies(call, kernel, caps):
-                continue
-            action = action_of(call["action"], call.get("errnoRet"))
-            for name in call.get("names") or [call["name"]]:
-                self.calls.append((name, action, call.get("args") or []))
-        # runc's stub is there unless the default allows, or is ENOSYS by its own word.
-        self.newest = {}
-        permissive = self.default in (bpf.ALLOW, bpf.LOG)
-        if not permissive and doc.get("defaultErrnoRet") != 38:
-            for arch in self.arches:
-                self.newest[arch] = max([0] + [self.number(arch, name) for name, _, _ in self.calls])
-
-    @staticmethod
-    def number(arch, name):
-        # As Go's binding does; Python's gives socket(2) of x86 its own number.
-        return LIBSECCOMP.seccomp_syscall_resolve_name_arch(ctypes.c_uint32(arch), name.encode())
-
-    @staticmethod
-    def clauses(args):
-        """Conditions that look at one argument twice are alternatives."""
-        indices = [a["index"] for a in args]
-        return [[a] for a in args] if len(set(indices)) < len(indices) else [args]
-
-    def filter(self):
-        """libseccomp's program."""
-        f = seccomp.SyscallFilter(signed(self.default))
-        # Stricter than runc, on purpose.
-        f.set_attr(seccomp.Attr.ACT_BADARCH, seccomp.KILL_PROCESS)
-        for arch in self.arches - {seccomp.Arch.X86_64}:
-            f.add_arch(seccomp.Arch(arch))
-        if len(self.calls) > 32:
-            f.set_attr(seccomp.Attr.CTL_OPTIMIZE, 2)
-        for name, action, args in self.calls:
-            nr = self.number(seccomp.Arch.X86_64, name)
-            if action == self.default or nr == -1:
-                continue
-            for clause in self.clauses(args):
-                f.add_rule(signed(action), nr, *[seccomp.Arg(a["index"], OPS[a["op"]][0], a["value"],
-                                                     a.get("valueTwo") or 0) for a in clause])
-        with tempfile.TemporaryFile() as out:
-            f.export_bpf(out)
-            out.seek(0)
-            return bpf.load(out.read())
-
-    def is_lost_on_libseccomp(self):
-        """With names of other architectures, few rules and x86 or x32 it may forget to load the number."""
-        return len(self.arches) > 1 and len(self.calls) <= 32 and any(
-            self.number(arch, name) < 0 for arch in self.arches for name, _, _ in self.calls)
-
-    def stub(self, arch, nr):
-        """ENOSYS for what is newer than the profile."""
-        if arch == bpf.I386:
-            key = seccomp.Arch.X86
-        else:
-            key = seccomp.Arch.X32 if nr & bpf.X32 else seccomp.Arch.X86_64
-        newest = self.newest.get(key, 0)
-        return bpf.errno(38) if newest and nr > newest else None
-
-    def directly(self, nr, args):
-        """What the rules that a call of x86_64 meets say; None if they do not agree."""
-        rules = [(action, clause) for name, action, arg in self.calls
-                 if self.number(seccomp.Arch.X86_64, name) == nr and action != self.default
-                 for clause in self.clauses(arg)]
-        met = {action for action, clause in rules
-               if all(OPS[a["op"]][1](args[a["index"]], a["value"], a.get("valueTwo") or 0)
-                      for a in clause)}
-        if not met:
-            return self.default
-        return met.pop() if len({action for action, _ in rules}) == 1 or len(met) == 1 and self.disjoint(
-            rules) else None
-
-    @staticmethod
-    def disjoint(rules):
-        """No rule without conditions among others: that one takes their place, whatever they say."""
-        return all(clause for _, clause in rules)
+def libseccomps(profile):
+    """libseccomp's program."""
+    f = seccomp.SyscallFilter(signed(profile.default))
+    # Stricter than runc, on purpose.
+    f.set_attr(seccomp.Attr.ACT_BADARCH, seccomp.KILL_PROCESS)
+    for arch in profile.arches - {X86_64}:
+        f.add_arch(seccomp.Arch(arch))
+    if len(profile.calls) > 32:
+        f.set_attr(seccomp.Attr.CTL_OPTIMIZE, 2)
+    for name, action, args in profile.calls:
+        nr = profile.number(X86_64, name)
+        if action == profile.default or nr == -1:
+            continue
+        for clause in profile.clauses(args):
+            f.add_rule(signed(action), nr, *[seccomp.Arg(a["index"], BINDING[a["op"]], a["value"],
+                                                 a.get("valueTwo") or 0) for a in clause])
+    with tempfile.TemporaryFile() as out:
+        f.export_bpf(out)
+        out.seek(0)
+        return bpf.load(out.read())
 
 
 # ---- what to ask ---------------------------------------------------------------------------------
@@ -182,7 +82,7 @@ def vectors(profile, nr, rng):
     """Arguments near each value of each rule of a call, in all combinations, or some if there are many."""
     by_index = collections.defaultdict(lambda: {0, MAX})
     for name, _, args in profile.calls:
-        if args and Profile.number(seccomp.Arch.X86_64, name) == nr:
+        if args and Profile.number(X86_64, name) == nr:
             for arg in args:
                 by_index[arg["index"]] |= values_around(arg)
     lists = [sorted(by_index[i]) if i in by_index else [0] for i in range(6)]
@@ -227,7 +127,7 @@ class Comparison:
             profile = Profile(json.load(f), kernel, caps)
         ours = self.ours(path, kernel, caps)
         try:
-            theirs = profile.filter()
+            theirs = libseccomps(profile)
         except RuntimeError as error:
             theirs = f"{error}"
         # Rules of one call that contradict each other: libseccomp notices some.
