@@ -171,7 +171,8 @@ static unsigned int access_of(const struct nuc_trace_path *s)
 	case NUC_TRACE_OP_list:
 		return READDIR;
 	case NUC_TRACE_OP_exec:
-		return EXECUTE;
+		/* The kernel opens it for reading, too. */
+		return READ | EXECUTE;
 	case NUC_TRACE_OP_create:
 		return CREATE;
 	case NUC_TRACE_OP_remove:

@@ -432,7 +432,7 @@ START_TEST(paths_are_granted_as_they_were_seen)
 		"\"port\":443}\n" WHO "\"op\":\"connect\",\"family\":\"inet\",\"type\":\"dgram\",\"port\":53}\n";
 	static const char *const granted[] = {
 		RULE_OF("/etc/passwd", "\"read\""),
-		RULE_OF("/usr/bin/cat", "\"execute\""),
+		RULE_OF("/usr/bin/cat", "\"read\", \"execute\""),
 		RULE_OF("/workspace/log", "\"write\""),
 		RULE_OF("/workspace/src", "\"readdir\""),
 		RULE_OF("/workspace/out", "\"read\", \"write\", \"create\", \"remove\""),
