@@ -23,7 +23,11 @@ const struct cli_flag cli_flags[CLI_FLAG__COUNT] = {
 				    "--hash" },
 	[CLI_FLAG_STATS] = { "--stats", "", "text|json",
 			     "at the end, print what the sandbox used, on standard error" },
-	[CLI_FLAG_QUIET] = { "--quiet", "-q", "", "print no warnings" },
+	[CLI_FLAG_DENIALS] = { "--denials", "", "text|json|FILE",
+			       "tell what is refused as it is refused: on standard error, or as JSON "
+			       "to the end of a file" },
+	[CLI_FLAG_QUIET] = { "--quiet", "-q", "",
+			     "print no warnings, nor what made a program fail" },
 	[CLI_FLAG_JSON] = { "--json", "", "", "print JSON" },
 	[CLI_FLAG_TOML] = { "--toml", "", "", "print TOML" },
 	[CLI_FLAG_TEXT] = { "--text", "", "", "print text: every option and where it was set" },
@@ -262,6 +266,11 @@ static int set_cli_flag(struct parser *p, enum cli_flag_id id, const char *value
 		return add_dangerous(args, value);
 	case CLI_FLAG_STATS:
 		return set_stats(args, value);
+	case CLI_FLAG_DENIALS:
+		if (!*value)
+			return cli_fail(-EINVAL, "text, json or a file", "--denials: no file is named");
+		args->denials = value;
+		return 0;
 	case CLI_FLAG_STATUS_FD:
 		r = parse_fd("--status-fd", value, strlen(value), &fd);
 		if (!r)

@@ -87,6 +87,7 @@ enum cli_flag_id {
 	CLI_FLAG_STATUS_FD,
 	CLI_FLAG_REQUIRE_PLAN,
 	CLI_FLAG_STATS,
+	CLI_FLAG_DENIALS,
 	CLI_FLAG_QUIET,
 	CLI_FLAG_JSON,
 	CLI_FLAG_TOML,
@@ -165,6 +166,7 @@ struct cli_args {
 	int config_fd, env_fd; /* -1 for none */
 	bool config_fd_json;
 	const char *require_plan;
+	const char *denials; /* "text", "json" or a file; NULL: not asked for */
 	const char *stats; /* "text", "json"; NULL: not asked for */
 	const char *key, *kind;
 	bool help, quiet, hash, replace;
@@ -210,6 +212,8 @@ int cli_fail(int code, const char *hint, const char *fmt, ...)
 int cli_fail_library(int code, const nucleus_error *error);
 void cli_print_error(const nucleus_error *error);
 void cli_warn(const char *message);
+/* A line on standard error, without what moves a terminal. */
+void cli_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* Writes text, ended by a newline, to standard output. 0 or an exit status. */
 int cli_print(const char *text);
 /* Sees to it that what was printed has arrived. 0 or an exit status. */
@@ -221,14 +225,35 @@ void cli_print_document_error(const char *path, int code, const nucleus_error *e
 const char *cli_nearest(const char *word, const char *(*candidate)(size_t i, const void *arg),
 			const void *arg);
 
+/* ---- what was refused (denials.c) ----------------------------------------------------------- */
+
+#define CLI_LIKELY 3
+
+struct cli_denials {
+	const char *how; /* as cli_args.denials */
+	int file;	 /* -1: standard error */
+	bool broken;	 /* a line was begun and could not be ended */
+	unsigned int lost;
+	/* What most likely made the program fail, best first. */
+	nucleus_denial *likely[CLI_LIKELY];
+};
+
+/* 0 or an exit status. `sandbox`: the file must not be the program's to write. */
+int cli_denials_open(const char *how, const nucleus_sandbox *sandbox, struct cli_denials *ret);
+void cli_denials_done(struct cli_denials *d);
+/* Tells of all that there is now, and never waits long. False when there will be no more. */
+bool cli_denials_read(struct cli_denials *d, nucleus_process *process);
+/* For a person, at the end of a run that failed. */
+void cli_denials_print_likely(const struct cli_denials *d);
+
 /* ---- --status-fd (status.c) ----------------------------------------------------------------- */
 
 /* From now on the outcome is reported to this descriptor. */
 void cli_status_open(int fd);
 void cli_status_refused_by_cli(int code, const char *message, const char *hint);
 void cli_status_refused(const nucleus_error *error, int exit_status);
-void cli_status_ended(const nucleus_process *process, const char *outcome, int code,
-		      int exit_status, const nucleus_error *error);
+void cli_status_ended(const nucleus_process *process, const struct cli_denials *denials,
+		      const char *outcome, int code, int exit_status, const nucleus_error *error);
 
 /* Prints all figures that there are to standard error, as --stats wants them. */
 void cli_print_stats(const nucleus_process *process, const char *format);

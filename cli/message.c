@@ -23,7 +23,7 @@ static void vsay(const char *fmt, va_list ap)
 	fprintf(stderr, "%s\n", line);
 }
 
-__attribute__((format(printf, 1, 2))) static void say(const char *fmt, ...)
+void cli_say(const char *fmt, ...)
 {
 	va_list ap;
 
@@ -35,7 +35,7 @@ __attribute__((format(printf, 1, 2))) static void say(const char *fmt, ...)
 static void say_hint(const char *hint)
 {
 	if (hint)
-		say("  hint: %s", hint);
+		cli_say("  hint: %s", hint);
 }
 
 int cli_fail(int code, const char *hint, const char *fmt, ...)
@@ -47,7 +47,7 @@ int cli_fail(int code, const char *hint, const char *fmt, ...)
 	if (vasprintf(&message, fmt, ap) < 0)
 		message = NULL;
 	va_end(ap);
-	say("nucleus: error: %s", message ? message : strerror(ENOMEM));
+	cli_say("nucleus: error: %s", message ? message : strerror(ENOMEM));
 	say_hint(hint);
 	cli_status_refused_by_cli(code, message ? message : strerror(ENOMEM), hint);
 	return CLI_EXIT_REFUSED;
@@ -80,9 +80,9 @@ void cli_print_error(const nucleus_error *error)
 	const char *origin = nucleus_error_origin(error);
 
 	if (origin)
-		say("nucleus: error: %s (%s)", nucleus_error_message(error), origin);
+		cli_say("nucleus: error: %s (%s)", nucleus_error_message(error), origin);
 	else
-		say("nucleus: error: %s", nucleus_error_message(error));
+		cli_say("nucleus: error: %s", nucleus_error_message(error));
 	say_hint(nucleus_error_hint(error));
 }
 
@@ -101,14 +101,14 @@ int cli_fail_library(int code, const nucleus_error *error)
 
 void cli_warn(const char *message)
 {
-	say("nucleus: warning: %s", message);
+	cli_say("nucleus: warning: %s", message);
 }
 
 void cli_print_document_error(const char *path, int code, const nucleus_error *error)
 {
 	const char *origin = error ? nucleus_error_origin(error) : NULL;
 
-	say("%s: %s", origin ? origin : path,
+	cli_say("%s: %s", origin ? origin : path,
 	    error ? nucleus_error_message(error) : strerror(-code));
 	say_hint(error ? nucleus_error_hint(error) : NULL);
 }

@@ -63,12 +63,13 @@ static void forward(nucleus_process *process, int signals, struct insistence *in
 }
 
 /* Until the sandbox has ended; if poll() fails, nucleus_process_wait() will see to that. */
-static void attend(nucleus_process *process, int signals)
+static void attend(nucleus_process *process, int signals, struct cli_denials *denials)
 {
 	struct insistence insistence = { 0 };
 	struct pollfd fds[] = {
 		{ .fd = nucleus_process_pidfd(process), .events = POLLIN },
 		{ .fd = signals, .events = POLLIN },
+		{ .fd = nucleus_process_denial_fd(process), .events = POLLIN },
 	};
 
 	for (;;) {
@@ -78,44 +79,47 @@ static void attend(nucleus_process *process, int signals)
 			return;
 		if (fds[1].revents)
 			forward(process, signals, &insistence);
+		if (fds[2].revents && !cli_denials_read(denials, process))
+			fds[2].fd = -1;
 	}
 }
 
-static int finish(nucleus_process *process, bool quiet)
+static int finish(nucleus_process *process, struct cli_denials *denials, bool quiet)
 {
 	_cleanup_error_ nucleus_error *error = NULL;
 	int outcome, code, status, r;
 
 	r = nucleus_process_wait(process, -1, &outcome, &code, &error);
+	cli_denials_read(denials, process);
 	if (r < 0) {
 		/* It ran, but its workspace could not be carried back: not refused, nor well. */
 		if (!error)
 			return cli_fail_library(r, NULL);
 		cli_print_error(error);
-		cli_status_ended(process, "failed", 0, CLI_EXIT_REFUSED, error);
+		cli_status_ended(process, denials, "failed", 0, CLI_EXIT_REFUSED, error);
 		return CLI_EXIT_REFUSED;
 	}
 	switch (outcome) {
 	case NUCLEUS_OUTCOME_EXITED:
-		cli_status_ended(process, "exited", code, code, NULL);
+		cli_status_ended(process, denials, "exited", code, code, NULL);
 		return code;
 	case NUCLEUS_OUTCOME_SIGNALLED:
 		status = CLI_EXIT_SIGNAL + code;
-		cli_status_ended(process, "signalled", code, status, NULL);
+		cli_status_ended(process, denials, "signalled", code, status, NULL);
 		return status;
 	case NUCLEUS_OUTCOME_OOM:
 		if (!quiet)
 			cli_warn("the sandbox was ended: it reached limits.memory");
 		status = CLI_EXIT_SIGNAL + code;
-		cli_status_ended(process, "oom", code, status, NULL);
+		cli_status_ended(process, denials, "oom", code, status, NULL);
 		return status;
 	case NUCLEUS_OUTCOME_TIMEOUT:
-		cli_status_ended(process, "timeout", code, CLI_EXIT_TIMEOUT, NULL);
+		cli_status_ended(process, denials, "timeout", code, CLI_EXIT_TIMEOUT, NULL);
 		return CLI_EXIT_TIMEOUT;
 	default:
 		/* Killed from outside: by SIGKILL unless it is known better. */
 		status = CLI_EXIT_SIGNAL + (code ? code : SIGKILL);
-		cli_status_ended(process, "killed", code, status, NULL);
+		cli_status_ended(process, denials, "killed", code, status, NULL);
 		return status;
 	}
 }
@@ -141,6 +145,7 @@ int cli_run(const struct cli_args *args)
 	_cleanup_sandbox_ nucleus_sandbox *sandbox = NULL;
 	_cleanup_process_ nucleus_process *process = NULL;
 	_cleanup_error_ nucleus_error *error = NULL;
+	_cleanup_(cli_denials_done) struct cli_denials denials = { .file = -1 };
 	const char *warning;
 	sigset_t set;
 	_cleanup_close_ int signals = -1;
@@ -152,6 +157,8 @@ int cli_run(const struct cli_args *args)
 	r = cli_args_sandbox(args, &sandbox);
 	if (!r && args->require_plan)
 		r = check_plan(sandbox, args->require_plan);
+	if (!r && args->denials)
+		r = cli_denials_open(args->denials, sandbox, &denials);
 	if (r)
 		return r;
 	for (size_t i = 0; !args->quiet && (warning = nucleus_sandbox_warning(sandbox, i)); i++)
@@ -166,8 +173,10 @@ int cli_run(const struct cli_args *args)
 	r = nucleus_sandbox_spawn(sandbox, (const char *const *)args->operands, &process, &error);
 	if (r < 0)
 		return cli_fail_library(r, error);
-	attend(process, signals);
-	r = finish(process, args->quiet);
+	attend(process, signals, &denials);
+	r = finish(process, &denials, args->quiet);
+	if (r && !args->quiet)
+		cli_denials_print_likely(&denials);
 	if (args->stats)
 		cli_print_stats(process, args->stats);
 	return r;

@@ -118,9 +118,22 @@ static void write_line(const char *line, size_t len)
 	}
 }
 
+static void put_denials(FILE *out, const struct cli_denials *denials)
+{
+	fputs(",\"denials\":[", out);
+	for (size_t i = 0; denials && i < CLI_LIKELY && denials->likely[i]; i++) {
+		_cleanup_string_ char *json = NULL;
+
+		if (nucleus_denial_json(denials->likely[i], &json) < 0)
+			json = NULL;
+		fprintf(out, "%s%s", i ? "," : "", json ? json : "null");
+	}
+	putc(']', out);
+}
+
 /* `error` is JSON or NULL. Written once: the first error is the one that decided. */
 static void report(const char *outcome, int code, int exit_status, const nucleus_process *process,
-		   const char *error)
+		   const struct cli_denials *denials, const char *error)
 {
 	_cleanup_free_ char *line = NULL;
 	size_t len;
@@ -132,6 +145,7 @@ static void report(const char *outcome, int code, int exit_status, const nucleus
 	if (out) {
 		fprintf(out, "{\"outcome\":\"%s\",\"code\":%d,\"exit_status\":%d,\"error\":%s",
 			outcome, code, exit_status, error ? error : "null");
+		put_denials(out, denials);
 		put_figures(out, process, ",");
 		fputs("}\n", out);
 	}
@@ -160,7 +174,7 @@ void cli_status_refused_by_cli(int code, const char *message, const char *hint)
 		put_string(out, message);
 		fputs(",\"origin\":null,\"stage\":\"policy\"}", out);
 	}
-	report("refused", 0, CLI_EXIT_REFUSED, NULL, out && fclose(out) == 0 ? json : NULL);
+	report("refused", 0, CLI_EXIT_REFUSED, NULL, NULL, out && fclose(out) == 0 ? json : NULL);
 }
 
 void cli_status_refused(const nucleus_error *error, int exit_status)
@@ -171,15 +185,15 @@ void cli_status_refused(const nucleus_error *error, int exit_status)
 		return;
 	if (nucleus_error_json(error, &json) < 0)
 		json = NULL;
-	report("refused", 0, exit_status, NULL, json);
+	report("refused", 0, exit_status, NULL, NULL, json);
 }
 
-void cli_status_ended(const nucleus_process *process, const char *outcome, int code,
-		      int exit_status, const nucleus_error *error)
+void cli_status_ended(const nucleus_process *process, const struct cli_denials *denials,
+		      const char *outcome, int code, int exit_status, const nucleus_error *error)
 {
 	_cleanup_string_ char *json = NULL;
 
 	if (status_fd >= 0 && error && nucleus_error_json(error, &json) < 0)
 		json = NULL;
-	report(outcome, code, exit_status, process, json);
+	report(outcome, code, exit_status, process, denials, json);
 }

@@ -36,6 +36,7 @@ typedef struct nucleus_policy nucleus_policy;
 typedef struct nucleus_sandbox nucleus_sandbox;
 typedef struct nucleus_process nucleus_process;
 typedef struct nucleus_error nucleus_error;
+typedef struct nucleus_denial nucleus_denial;
 
 /* ---- library ------------------------------------------------------------------------------- */
 
@@ -361,6 +362,16 @@ NUCLEUS_API int nucleus_sandbox_why(const nucleus_sandbox *sandbox, const char *
 				    const char *format, char **ret, nucleus_error **ret_err);
 
 /**
+ * nucleus_sandbox_can_write - whether programs in the sandbox could write to a file of the host
+ * @path: a file in a directory that is there; it need not be there itself
+ *
+ * Or put another file in its place. For files that are to tell of what the programs did. Returns 1 or 0,
+ * -EINVAL for a sandbox without a policy, -ENOENT, -EACCES and the like of its directory, -ENOMEM.
+ * Since: 0.1
+ */
+NUCLEUS_API int nucleus_sandbox_can_write(const nucleus_sandbox *sandbox, const char *path);
+
+/**
  * nucleus_cgroup_settle - makes room for sandboxes with limits in the caller's own control group
  * @policy: nothing is done unless it asks for a limit that needs a control group
  *
@@ -476,6 +487,48 @@ NUCLEUS_API const char *nucleus_stats_attr(size_t index, const char *attr);
  */
 NUCLEUS_API int nucleus_process_stats(const nucleus_process *process, const char *name,
 				      uint64_t *ret);
+/**
+ * nucleus_process_denial_fd - becomes readable when there may be a refusal to tell of
+ *
+ * Owned by the process object: poll it, do not read from it, do not close it. It stays the same one.
+ * Nobody has to read: what nobody reads is counted and dropped, and the sandbox does not wait. Returns
+ * -1 when security.observe is "off", or where nothing can be told: nucleus_process_next_denial() then
+ * gives -ENODATA at once; -ENOMEM, -EMFILE and the like. Since: 0.1
+ */
+NUCLEUS_API int nucleus_process_denial_fd(nucleus_process *process);
+/**
+ * nucleus_process_next_denial - the next thing that was refused to programs in the sandbox
+ * @ret: receives it: free it with nucleus_denial_free()
+ *
+ * Never waits. What limits refused is told after the sandbox has ended. Returns 0; -EAGAIN when there
+ * is none now, -ENODATA when none will come any more, -ENOMEM (that one is lost). Since: 0.1
+ */
+NUCLEUS_API int nucleus_process_next_denial(nucleus_process *process, nucleus_denial **ret);
+
+/**
+ * nucleus_denial_attr - one attribute of a refusal
+ * @attr: "time" (RFC 3339, UTC), "pid" (inside), "program" (what it calls itself: it may lie), "layer"
+ *        ("seccomp", "landlock", "mount", "network namespace", "cgroup", ...), "operation" and "target":
+ *        OPERATION:TARGET is a question to nucleus_sandbox_why(), as "syscall:ptrace(16)" or
+ *        "write:/etc/hosts"; "errno" (what the program got), "rule" (what refused it), "origin"
+ *        ("web.toml:12:3", "--workspace"), "fix" (what would allow it, and what that opens if it opens a
+ *        hole), "certainty" ("certain": the layer itself said so; "inferred"), "count" (how often so
+ *        far: told at 1, 2, 4, 8...), "weight" ("low" for what programs try and live without)
+ *
+ * Programs choose their names and paths: in what is returned, all that is no printable UTF-8 is
+ * written as \xHH, and in "program" and "target" a backslash as two. The string belongs to the refusal. NULL
+ * for what is not known, and for an unknown attribute. Since: 0.1
+ */
+NUCLEUS_API const char *nucleus_denial_attr(const nucleus_denial *denial, const char *attr);
+/**
+ * nucleus_denial_json - all attributes as one JSON object, in one line
+ *
+ * "pid" and "count" are numbers; null for what is not known. Returns 0 or -ENOMEM. Since: 0.1
+ */
+NUCLEUS_API int nucleus_denial_json(const nucleus_denial *denial, char **ret);
+/** nucleus_denial_free - NULL is allowed. Since: 0.1 */
+NUCLEUS_API void nucleus_denial_free(nucleus_denial *denial);
+
 /**
  * nucleus_process_close - ends the sandbox if it still runs, waits until it is gone, frees
  *

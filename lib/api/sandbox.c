@@ -102,6 +102,11 @@ int nucleus_sandbox_hash(const nucleus_sandbox *s, char **ret)
 	return 0;
 }
 
+int nucleus_sandbox_can_write(const nucleus_sandbox *s, const char *path)
+{
+	return s->prepared ? nuc_plan_can_write(s->prepared->plan, path) : -EINVAL;
+}
+
 int nucleus_sandbox_set_stdio(nucleus_sandbox *s, int in, int out, int err)
 {
 	const int fds[] = { in, out, err };
@@ -133,12 +138,7 @@ int nucleus_sandbox_spawn(nucleus_sandbox *s, const char *const *argv, nucleus_p
 		return r;
 	r = nuc_process_new(&running, ret);
 	if (r < 0) {
-		nuc_kill(running.pidfd);
-		close(running.pidfd);
-		close(running.report_fd);
-		nuc_closep(&running.denial_fd);
-		nuc_carry_done(&running.carry);
-		nuc_group_done(&running.groups, &running.group);
+		nuc_running_done(&running, false);
 		return nuc_fail(ret_err, r, &empty, "out of memory");
 	}
 	return 0;

@@ -264,7 +264,7 @@ static void end(uint32_t kind, int32_t value, uint64_t started)
 	r.stime_us = (uint64_t)(u.system.sec * 1000000 + u.system.usec);
 	r.maxrss_kb = (uint64_t)u.maxrss;
 	r.wall_us = now_us() - started;
-	nuc_observe_end();
+	r.dropped = nuc_observe_end();
 	report(&r);
 	quit(0);
 }

@@ -12,9 +12,19 @@
 #define NUC_STACK_GUARD 4096
 #define NUC_STACK_SIZE (65536 + NUC_STACK_GUARD)
 
+/* A plan that a sandbox object and its processes share, from any threads. */
+struct nuc_shared_plan {
+	unsigned int references;
+	struct nuc_plan *plan;
+};
+struct nuc_shared_plan *nuc_shared_plan_ref(struct nuc_shared_plan *shared);
+/* NULL is allowed. */
+void nuc_shared_plan_unref(struct nuc_shared_plan *shared);
+
 /* What is made once per sandbox object and used by each of its spawns. */
 struct nuc_prepared {
-	struct nuc_plan *plan;
+	struct nuc_plan *plan;	/* that of `shared` */
+	struct nuc_shared_plan *shared;
 	int init_fd, plan_fd;	/* sealed memory files: the init program, the plan */
 	int status_fd;		/* a memory file of one page: what step init is at */
 	volatile uint32_t *status;
@@ -36,6 +46,7 @@ struct nuc_running {
 	int denial_fd;		/* read end: struct nuc_denial_record; -1: nothing is told */
 	int pid;
 	uint64_t launch_us;
+	struct nuc_shared_plan *plan; /* a reference */
 	struct nuc_carry carry;
 	struct nuc_cgroup_parent *groups; /* a reference, or NULL */
 	struct nuc_cgroup group;
@@ -53,7 +64,5 @@ int nuc_launch(struct nuc_prepared *p, const int stdio[3], const char *const *ar
 	       struct nuc_running *ret, nucleus_error **ret_err);
 
 void nuc_carry_done(struct nuc_carry *c);
-/* Removes the group, after all processes have ended. */
-void nuc_group_done(struct nuc_cgroup_parent **groups, struct nuc_cgroup *group);
-/* Kills the sandbox and waits until all of it is gone. */
-void nuc_kill(int pidfd);
+/* Kills it if it still runs, and lets go of all that it holds. */
+void nuc_running_done(struct nuc_running *r, bool ended);

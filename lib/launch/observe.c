@@ -283,8 +283,9 @@ void nuc_observe_one(void)
 	nuc_sys(__NR_ioctl, self.listener, SECCOMP_IOCTL_NOTIF_SEND, &answer);
 }
 
-void nuc_observe_end(void)
+uint32_t nuc_observe_end(void)
 {
 	put_dropped();
 	nuc_trace_end();
+	return self.dropped;
 }

@@ -11,5 +11,8 @@
 void nuc_observe_start(const struct nuc_context *c, int listener, int32_t program);
 /* Takes and answers one call. The listener must be readable: then this does not wait. */
 void nuc_observe_one(void);
-/* Tells how many were not told, and ends the trace. */
-void nuc_observe_end(void);
+/*
+ * Tells how many were not told, and ends the trace; gives how many these are if even that could not be
+ * told.
+ */
+uint32_t nuc_observe_end(void);

@@ -39,7 +39,8 @@ struct launch {
 	struct nuc_cgroup group;
 };
 
-void nuc_kill(int pidfd)
+/* Kills the sandbox and waits until all of it is gone. */
+static void end_sandbox(int pidfd)
 {
 	siginfo_t si;
 
@@ -63,18 +64,24 @@ void nuc_carry_done(struct nuc_carry *c)
 	*c = (struct nuc_carry){ .inside = -1, .outside = -1 };
 }
 
-void nuc_group_done(struct nuc_cgroup_parent **groups, struct nuc_cgroup *group)
+void nuc_running_done(struct nuc_running *r, bool ended)
 {
+	if (!ended)
+		end_sandbox(r->pidfd);
+	nuc_closep(&r->pidfd);
+	nuc_closep(&r->report_fd);
+	nuc_closep(&r->denial_fd);
+	nuc_shared_plan_unref(r->plan);
+	nuc_carry_done(&r->carry);
 	/* What the kernel does not let go of is left to the next collection. */
-	(void)nuc_cgroup_remove(group);
-	nuc_cgroup_parent_unref(*groups);
-	*groups = NULL;
+	(void)nuc_cgroup_remove(&r->group);
+	nuc_cgroup_parent_unref(r->groups);
 }
 
 static void launch_done(struct launch *l)
 {
 	if (l->pidfd >= 0) {
-		nuc_kill(l->pidfd);
+		end_sandbox(l->pidfd);
 		close(l->pidfd);
 	}
 	for (int i = 0; i < 3; i++)
@@ -623,6 +630,7 @@ int nuc_launch(struct nuc_prepared *p, const int stdio[3], const char *const *ar
 		.denial_fd = NUC_TAKE_FD(l.denial_read),
 		.pid = l.pid,
 		.launch_us = (uint64_t)(nuc_now_us() - started),
+		.plan = nuc_shared_plan_ref(p->shared),
 		.carry = l.carry,
 		.groups = p->groups ? nuc_cgroup_parent_ref(p->groups) : NULL,
 		.group = l.group,

@@ -103,16 +103,45 @@ static int list_env(struct nuc_prepared *p)
 	return 0;
 }
 
+struct nuc_shared_plan *nuc_shared_plan_ref(struct nuc_shared_plan *s)
+{
+	__atomic_add_fetch(&s->references, 1, __ATOMIC_RELAXED);
+	return s;
+}
+
+void nuc_shared_plan_unref(struct nuc_shared_plan *s)
+{
+	if (!s || __atomic_sub_fetch(&s->references, 1, __ATOMIC_ACQ_REL))
+		return;
+	free(s->plan);
+	free(s);
+}
+
+/* Takes the plan, also on failure. */
+static struct nuc_shared_plan *share_plan(struct nuc_plan *plan)
+{
+	struct nuc_shared_plan *s = malloc(sizeof(*s));
+
+	if (!s) {
+		free(plan);
+		return NULL;
+	}
+	*s = (struct nuc_shared_plan){ 1, plan };
+	return s;
+}
+
 int nuc_prepare(struct nuc_plan *plan, struct nuc_prepared **ret, nucleus_error **ret_err)
 {
 	struct nuc_where where = { .stage = "launch", .layer = "memory" };
-	struct nuc_prepared *p = calloc(1, sizeof(*p));
+	struct nuc_shared_plan *shared = share_plan(plan);
+	struct nuc_prepared *p = shared ? calloc(1, sizeof(*p)) : NULL;
 	int r;
 
 	if (!p) {
-		free(plan);
+		nuc_shared_plan_unref(shared);
 		return nuc_fail(ret_err, -ENOMEM, &where, "out of memory");
 	}
+	p->shared = shared;
 	p->plan = plan;
 	p->plan_fd = p->init_fd = p->status_fd = -1;
 	for (int i = 0; i < NUC_SLOTS; i++)
@@ -169,6 +198,6 @@ void nuc_prepared_free(struct nuc_prepared *p)
 		munmap(p->stack, NUC_STACK_SIZE);
 	nuc_cgroup_parent_unref(p->groups);
 	free(p->envp);
-	free(p->plan);
+	nuc_shared_plan_unref(p->shared);
 	free(p);
 }

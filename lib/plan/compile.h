@@ -64,6 +64,12 @@ bool nuc_wants_controllers(const nucleus_policy *policy);
  */
 int nuc_verify(const void *plan, size_t size, const char **ret_why);
 
+/*
+ * 1 if programs in the sandbox could write to a file of the host, there or not there yet, or put another
+ * in its place; 0 if not; or the errno of looking at its directory.
+ */
+int nuc_plan_can_write(const struct nuc_plan *plan, const char *path);
+
 /* Canonical JSON: what is hashed. Equal plans, wherever their origins were written, equal text. */
 int nuc_explain_json(const struct nuc_plan *plan, char **ret);
 int nuc_explain_text(const struct nuc_plan *plan, char **ret);

@@ -134,7 +134,7 @@ enum nuc_report_kind {
 struct nuc_report {
 	uint32_t kind, step;
 	int32_t value;
-	uint32_t reserved;
+	uint32_t dropped;	/* refusals that were not told, nor that they were not */
 	uint64_t utime_us, stime_us, maxrss_kb, wall_us;
 };
 

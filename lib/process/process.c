@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include <linux/ioctl.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "denial.h"
 #include "process.h"
 
 struct nucleus_process {
@@ -16,6 +19,10 @@ struct nucleus_process {
 	struct nuc_report report;
 	bool carried;
 	int carry_result;
+	int denials;		/* an epoll descriptor: what would have something to tell; -1: not asked for */
+	bool heard_all;		/* init has told what it had to tell */
+	bool told_killed;
+	unsigned int ends;	/* what was told of the end */
 };
 
 int nuc_process_new(const struct nuc_running *running, nucleus_process **ret)
@@ -25,6 +32,7 @@ int nuc_process_new(const struct nuc_running *running, nucleus_process **ret)
 	if (!p)
 		return -ENOMEM;
 	p->running = *running;
+	p->denials = -1;
 	*ret = p;
 	return 0;
 }
@@ -195,6 +203,107 @@ int nucleus_process_thaw(nucleus_process *p)
 	return freeze(p, false);
 }
 
+/* ---- what was refused ------------------------------------------------------------------------- */
+
+/* Nobody waits for what is behind one descriptor and then another: the epoll descriptor stays. */
+static int watch(const nucleus_process *p, int op, int fd)
+{
+	struct epoll_event event = { .events = EPOLLIN };
+
+	return p->denials < 0 || epoll_ctl(p->denials, op, fd, &event) == 0 ? 0 : -errno;
+}
+
+int nucleus_process_denial_fd(nucleus_process *p)
+{
+	_cleanup_close_ int fd = -1;
+	int r;
+
+	if (p->running.denial_fd < 0 || p->denials >= 0)
+		return p->denials;
+	fd = epoll_create1(EPOLL_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	fd = nuc_fd_above_stdio(fd);
+	if (fd < 0)
+		return fd;
+	p->denials = fd;
+	r = watch(p, EPOLL_CTL_ADD, p->heard_all ? p->running.pidfd : p->running.denial_fd);
+	if (r < 0) {
+		p->denials = -1;
+		return r;
+	}
+	return NUC_TAKE_FD(fd);
+}
+
+/* From init's pipe. 0, -EAGAIN, -ENODATA at its end, or -errno. */
+static int next_record(nucleus_process *p, nucleus_denial **ret)
+{
+	struct nuc_denial_record r;
+
+	for (;;) {
+		ssize_t n = read(p->running.denial_fd, &r, sizeof(r));
+		int e;
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (n == 0)
+			return -ENODATA;
+		/* Init writes records whole. Its last breath may be none. */
+		if (n != sizeof(r))
+			continue;
+		e = nuc_denial_of_record(p->running.plan->plan, &r, ret);
+		p->told_killed |= r.kind == NUC_DENIAL_KILLED;
+		if (e != -ENOENT && e != -EBADMSG)
+			return e;
+	}
+}
+
+/* What the group and the outcome say. */
+static int next_of_end(nucleus_process *p, nucleus_denial **ret)
+{
+	const struct nuc_denial_end end = { .outcome = p->outcome,
+					    .code = p->code,
+					    .group = &p->running.group,
+					    .dropped = p->has_report ? p->report.dropped : 0,
+					    .told_killed = p->told_killed };
+
+	while (p->ends < NUC_DENIAL_ENDS) {
+		int r = nuc_denial_of_end(p->running.plan->plan, &end, p->ends++, ret);
+
+		if (r != -ENOENT)
+			return r;
+	}
+	return -ENODATA;
+}
+
+int nucleus_process_next_denial(nucleus_process *p, nucleus_denial **ret)
+{
+	int r;
+
+	if (p->running.denial_fd < 0)
+		return -ENODATA;
+	if (!p->heard_all) {
+		r = next_record(p, ret);
+		if (r != -ENODATA)
+			return r;
+		/* The pipe would be readable for ever, and the end can take a while. */
+		p->heard_all = true;
+		watch(p, EPOLL_CTL_DEL, p->running.denial_fd);
+		watch(p, EPOLL_CTL_ADD, p->running.pidfd);
+	}
+	if (!p->ended) {
+		if (!has_ended(p))
+			return -EAGAIN;
+		learn_end(p);
+	}
+	r = next_of_end(p, ret);
+	if (r == -ENODATA)
+		watch(p, EPOLL_CTL_DEL, p->running.pidfd);
+	return r;
+}
+
 /* ---- figures ---------------------------------------------------------------------------------- */
 
 /* What init reports at the end, or the caller measured; the others are of the group. */
@@ -257,12 +366,7 @@ void nucleus_process_close(nucleus_process *p)
 {
 	if (!p)
 		return;
-	if (!p->ended)
-		nuc_kill(p->running.pidfd);
-	close(p->running.pidfd);
-	close(p->running.report_fd);
-	nuc_closep(&p->running.denial_fd);
-	nuc_carry_done(&p->running.carry);
-	nuc_group_done(&p->running.groups, &p->running.group);
+	nuc_running_done(&p->running, p->ended);
+	nuc_closep(&p->denials);
 	free(p);
 }

@@ -15,6 +15,7 @@ import time
 import traceback
 import unittest
 
+import denials
 import files
 import identity
 import kernel
@@ -106,7 +107,7 @@ def main():
     os.environ["PATH"] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
     os.umask(0o022)
     os.chdir("/")
-    cases = (*identity.CASES, *files.CASES, *kernel.CASES, *learn.CASES, *life.CASES,
+    cases = (*denials.CASES, *identity.CASES, *files.CASES, *kernel.CASES, *learn.CASES, *life.CASES,
              *policy_files.CASES, *programs.CASES, *why.CASES)
     return run_cases(cases, args.mode or ("strict-agent", "agent"), nucleus, args.only, args.without)
 

@@ -1,0 +1,572 @@
+/* SPDX-License-Identifier: MIT */
+#include <fcntl.h>
+#include <jansson.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <time.h>
+
+#include "denial.h"
+#include "names.h"
+#include "usual.h"
+#include "why.h"
+
+enum attr {
+	TIME,
+	PID,
+	PROGRAM,
+	LAYER,
+	OPERATION,
+	TARGET,
+	ERRNO,
+	RULE,
+	ORIGIN,
+	FIX,
+	CERTAINTY,
+	COUNT,
+	WEIGHT,
+	ATTRS
+};
+
+static const struct {
+	const char *name;
+	bool number; /* in JSON */
+} attrs[ATTRS] = {
+	[TIME] = { "time", false },	      [PID] = { "pid", true },
+	[PROGRAM] = { "program", false },     [LAYER] = { "layer", false },
+	[OPERATION] = { "operation", false }, [TARGET] = { "target", false },
+	[ERRNO] = { "errno", false },	      [RULE] = { "rule", false },
+	[ORIGIN] = { "origin", false },	      [FIX] = { "fix", false },
+	[CERTAINTY] = { "certainty", false }, [COUNT] = { "count", true },
+	[WEIGHT] = { "weight", false },
+};
+
+struct nucleus_denial {
+	char *attr[ATTRS]; /* NULL: not known */
+};
+
+/* ---- words of programs --------------------------------------------------------------------------- */
+
+/* The character at `s`, of at most `len` bytes; 0 for what is none. */
+static size_t decode(const char *s, size_t len, uint32_t *ret)
+{
+	const unsigned char *u = (const unsigned char *)s;
+	size_t n = u[0] < 0x80 ? 1 : u[0] < 0xe0 ? 2 : u[0] < 0xf0 ? 3 : 4;
+
+	if (n > len || !nuc_utf8_valid(s, n))
+		return 0;
+	*ret = n == 1 ? u[0] : u[0] & (0xffu >> (n + 1));
+	for (size_t i = 1; i < n; i++)
+		*ret = *ret << 6 | (u[i] & 0x3f);
+	return n;
+}
+
+/* Control characters, and those that hide text or turn it around (Unicode Technical Report 36). */
+static bool is_harmless(uint32_t c)
+{
+	static const struct {
+		uint32_t first, last;
+	} bad[] = {
+		{ 0, 0x1f },	      { 0x7f, 0x9f },	    { 0xad, 0xad },	{ 0x61c, 0x61c },
+		{ 0x180e, 0x180e },   { 0x200b, 0x200f },   { 0x2028, 0x202e }, { 0x2060, 0x206f },
+		{ 0xfeff, 0xfeff },   { 0xfff0, 0xffff },   { 0xe0000, 0xe0fff },
+	};
+
+	for (size_t i = 0; i < NUC_ARRAY_SIZE(bad); i++)
+		if (c >= bad[i].first && c <= bad[i].last)
+			return false;
+	return true;
+}
+
+static void escape(struct nuc_buf *b, const char *s, size_t len, bool backslash)
+{
+	while (len) {
+		uint32_t c = 0;
+		size_t n = decode(s, len, &c);
+
+		if (!n || !is_harmless(c)) {
+			n = n ? n : 1;
+			for (size_t i = 0; i < n; i++)
+				nuc_buf_printf(b, "\\x%02x", (unsigned char)s[i]);
+		} else {
+			if (c == '\\' && backslash)
+				nuc_buf_puts(b, "\\");
+			nuc_buf_add(b, s, n);
+		}
+		s += n;
+		len -= n;
+	}
+}
+
+void nuc_denial_escape(struct nuc_buf *b, const char *s, size_t len)
+{
+	escape(b, s, len, true);
+}
+
+/* ---- making one ------------------------------------------------------------------------------------ */
+
+void nucleus_denial_free(nucleus_denial *d)
+{
+	if (!d)
+		return;
+	for (size_t i = 0; i < ATTRS; i++)
+		free(d->attr[i]);
+	free(d);
+}
+
+static void denial_freep(nucleus_denial **d)
+{
+	nucleus_denial_free(*d);
+}
+
+static int take(nucleus_denial *d, enum attr a, struct nuc_buf *b)
+{
+	free(d->attr[a]);
+	d->attr[a] = NULL;
+	return nuc_buf_take(b, &d->attr[a]);
+}
+
+/* Our own words, in which a program's may stand. NULL is nothing known. */
+static int put(nucleus_denial *d, enum attr a, const char *s)
+{
+	_cleanup_buf_ struct nuc_buf b = { 0 };
+
+	if (!s)
+		return 0;
+	nuc_buf_puts(&b, "");
+	escape(&b, s, strlen(s), false);
+	return take(d, a, &b);
+}
+
+static int put_number(nucleus_denial *d, enum attr a, uint64_t n)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "%llu", (unsigned long long)n);
+	return put(d, a, text);
+}
+
+/* RFC 3339, in UTC. */
+static int put_time(nucleus_denial *d, uint64_t us)
+{
+	const time_t s = (time_t)(us / 1000000);
+	char text[64];
+	struct tm tm;
+
+	/* The year 9999 ends here: nobody told the truth. */
+	if (us / 1000000 > 253402300799u || !gmtime_r(&s, &tm))
+		return 0;
+	snprintf(text, sizeof(text), "%04d-%02d-%02dT%02d:%02d:%02d.%06uZ", tm.tm_year + 1900,
+		 tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec,
+		 (unsigned int)(us % 1000000));
+	return put(d, TIME, text);
+}
+
+static int put_words(nucleus_denial *d, const char *layer, const char *operation, const char *rule,
+		     const char *origin, const char *fix, bool certain, bool usual)
+{
+	int r = put(d, LAYER, layer);
+
+	if (r == 0)
+		r = put(d, OPERATION, operation);
+	if (r == 0)
+		r = put(d, RULE, rule);
+	if (r == 0)
+		r = put(d, ORIGIN, origin);
+	if (r == 0)
+		r = put(d, FIX, fix);
+	if (r == 0)
+		r = put(d, CERTAINTY, certain ? "certain" : "inferred");
+	return r == 0 ? put(d, WEIGHT, usual ? "low" : "high") : r;
+}
+
+static int put_errno(nucleus_denial *d, int error)
+{
+	return error > 0 && error < 4096 ? put(d, ERRNO, nuc_errno_name(error)) : 0;
+}
+
+/* What all records have. */
+static int put_facts(nucleus_denial *d, const struct nuc_denial_record *r)
+{
+	_cleanup_buf_ struct nuc_buf comm = { 0 };
+	int e = put_time(d, r->time_us);
+
+	nuc_denial_escape(&comm, r->comm, strnlen(r->comm, sizeof(r->comm)));
+	if (e == 0 && r->pid > 0)
+		e = put_number(d, PID, (uint64_t)r->pid);
+	if (e == 0 && r->comm[0])
+		e = take(d, PROGRAM, &comm);
+	if (e == 0)
+		e = put_number(d, COUNT, r->count ? r->count : 1);
+	return e;
+}
+
+/* ---- calls that the filter refused ------------------------------------------------------------------ */
+
+/* "socket(16,3)": as `nucleus why` takes it. Zeros at the end say nothing. */
+static int put_call(nucleus_denial *d, const char *name, const uint64_t args[6])
+{
+	_cleanup_buf_ struct nuc_buf b = { 0 };
+	int n = 6;
+
+	while (n && !args[n - 1])
+		n--;
+	nuc_buf_puts(&b, name);
+	for (int i = 0; i < n; i++)
+		nuc_buf_printf(&b, args[i] > 0xffff ? "%s0x%llx" : "%s%llu", i ? "," : "(",
+			       (unsigned long long)args[i]);
+	if (n)
+		nuc_buf_puts(&b, ")");
+	return take(d, TARGET, &b);
+}
+
+static int of_call(const struct nuc_plan *plan, const struct nuc_denial_record *r, nucleus_denial *d)
+{
+	_cleanup_answer_ struct nuc_answer a = { 0 };
+	struct nuc_question q = { .asked = NUC_ASKED_SYSCALL, .args = r->args, .error = r->error };
+	const char *name = nuc_syscall_name(r->nr);
+	char number[16];
+	int e;
+
+	/* A number that no kernel of today has: x32's, or nonsense. */
+	snprintf(number, sizeof(number), "%d", r->nr);
+	q.target = name ? name : number;
+	e = nuc_why(plan, &q, &a);
+	if (e == -ENOMEM)
+		return e;
+	e = put_call(d, q.target, r->args);
+	if (e == 0)
+		e = put_errno(d, r->error);
+	if (e < 0)
+		return e;
+	/* It was refused, whatever the plan's other parts make of it. */
+	if (!a.refused || strcmp(a.layer, "seccomp") != 0)
+		return put_words(d, "seccomp", "syscall", "the filter of system calls refuses it", NULL, NULL,
+				 true, false);
+	return put_words(d, "seccomp", "syscall", a.rule, a.origin, a.fix, true, nuc_usual_call(name, r->args));
+}
+
+/* ---- calls that other layers refuse ------------------------------------------------------------------ */
+
+enum kind { OPEN, OPENAT, CREATE, REMOVE, RENAME, WRITE, EXEC, CONNECT, BIND };
+
+static const struct {
+	int nr;
+	enum kind kind;
+} calls[] = {
+	{ SYS_open, OPEN },	   { SYS_openat, OPENAT },     { SYS_creat, WRITE },
+	{ SYS_mkdir, CREATE },	   { SYS_mkdirat, CREATE },    { SYS_symlink, CREATE },
+	{ SYS_symlinkat, CREATE }, { SYS_link, CREATE },       { SYS_linkat, CREATE },
+	{ SYS_unlink, REMOVE },	   { SYS_unlinkat, REMOVE },   { SYS_rmdir, REMOVE },
+	{ SYS_rename, RENAME },	   { SYS_renameat, RENAME },   { SYS_renameat2, RENAME },
+	{ SYS_chmod, WRITE },	   { SYS_fchmodat, WRITE },    { SYS_truncate, WRITE },
+	{ SYS_execve, EXEC },	   { SYS_connect, CONNECT },   { SYS_bind, BIND },
+};
+
+static const char *const operations[] = {
+	[NUC_ASKED_READ] = "open",     [NUC_ASKED_WRITE] = "write",	[NUC_ASKED_CREATE] = "create",
+	[NUC_ASKED_REMOVE] = "remove", [NUC_ASKED_EXEC] = "exec",	[NUC_ASKED_CONNECT] = "connect",
+	[NUC_ASKED_BIND] = "bind",     [NUC_ASKED_SYSCALL] = "syscall",
+};
+
+static enum nuc_asked asked_by_open(uint64_t flags)
+{
+	return (flags & O_ACCMODE) != O_RDONLY || flags & (O_CREAT | O_TRUNC) ? NUC_ASKED_WRITE
+									     : NUC_ASKED_READ;
+}
+
+/* What the call asks of the layers, as up to two questions. -ENOENT for a call that is not told so. */
+static int questions_of(const struct nuc_denial_record *r, enum nuc_asked ret[2])
+{
+	size_t i = 0;
+
+	while (i < NUC_ARRAY_SIZE(calls) && calls[i].nr != r->nr)
+		i++;
+	if (i == NUC_ARRAY_SIZE(calls))
+		return -ENOENT;
+	switch (calls[i].kind) {
+	case OPEN:
+		ret[0] = asked_by_open(r->args[1]);
+		return 1;
+	case OPENAT:
+		ret[0] = asked_by_open(r->args[2]);
+		return 1;
+	case RENAME:
+		ret[0] = NUC_ASKED_CREATE;
+		ret[1] = NUC_ASKED_REMOVE;
+		return 2;
+	case CREATE:
+		ret[0] = NUC_ASKED_CREATE;
+		return 1;
+	case REMOVE:
+		ret[0] = NUC_ASKED_REMOVE;
+		return 1;
+	case WRITE:
+		ret[0] = NUC_ASKED_WRITE;
+		return 1;
+	case EXEC:
+		ret[0] = NUC_ASKED_EXEC;
+		return 1;
+	case CONNECT:
+		ret[0] = NUC_ASKED_CONNECT;
+		return 1;
+	case BIND:
+		ret[0] = NUC_ASKED_BIND;
+		return 1;
+	}
+	return -ENOENT;
+}
+
+/*
+ * Programs look for what is not there all the time. It is the sandbox's doing only where the host has
+ * it, and then there is something to give.
+ */
+static bool nobody_misses(const struct nuc_question *q, const struct nuc_answer *a)
+{
+	return a->error == ENOENT && !a->fix &&
+	       (q->asked == NUC_ASKED_READ || q->asked == NUC_ASKED_EXEC || q->asked == NUC_ASKED_CONNECT);
+}
+
+static int of_allowed(const struct nuc_plan *plan, const struct nuc_denial_record *r, nucleus_denial *d)
+{
+	_cleanup_answer_ struct nuc_answer a = { 0 };
+	_cleanup_buf_ struct nuc_buf target = { 0 };
+	struct nuc_question q = { .target = r->path, .error = r->error, .by_program = true };
+	enum nuc_asked asked[2];
+	int n = questions_of(r, asked), e;
+
+	/* A path that is longer than the record has room for could only be asked about wrongly. */
+	if (n < 0 || !r->path_len || r->path_len >= sizeof(r->path) ||
+	    strnlen(r->path, sizeof(r->path)) != r->path_len)
+		return n < 0 ? n : -ENOENT;
+	for (int i = 0; i < n && !a.refused; i++) {
+		nuc_answer_done(&a);
+		q.asked = asked[i];
+		e = nuc_why(plan, &q, &a);
+		if (e < 0)
+			return e == -EINVAL ? -ENOENT : e;
+	}
+	if (!a.refused || nobody_misses(&q, &a))
+		return -ENOENT;
+	nuc_denial_escape(&target, r->path, r->path_len);
+	e = take(d, TARGET, &target);
+	if (e == 0)
+		e = put_errno(d, a.error);
+	return e < 0 ? e
+		     : put_words(d, a.layer, operations[q.asked], a.rule, a.origin, a.fix, false,
+				 a.error == ENOENT);
+}
+
+/* ---- all records ------------------------------------------------------------------------------------- */
+
+#define KILLED_RULE                                                                                \
+	"a process was ended by SIGSYS: the filter ends whoever makes calls that no program needs, or makes " \
+	"calls as 32-bit programs do"
+
+static int of_dropped(nucleus_denial *d)
+{
+	int e = put(d, TARGET, "refusals");
+
+	return e < 0 ? e
+		     : put_words(d, "denials", "dropped", "more was refused than could be told", NULL, NULL,
+				 true, true);
+}
+
+int nuc_denial_of_record(const struct nuc_plan *plan, const struct nuc_denial_record *r,
+			 nucleus_denial **ret)
+{
+	_cleanup_(denial_freep) nucleus_denial *d = calloc(1, sizeof(*d));
+	int e;
+
+	if (!d)
+		return -ENOMEM;
+	switch (r->kind) {
+	case NUC_DENIAL_CALL:
+		e = of_call(plan, r, d);
+		break;
+	case NUC_DENIAL_ALLOWED:
+		e = of_allowed(plan, r, d);
+		break;
+	case NUC_DENIAL_KILLED:
+		e = put_words(d, "seccomp", "syscall", KILLED_RULE, NULL, NULL, false, false);
+		break;
+	case NUC_DENIAL_DROPPED:
+		e = of_dropped(d);
+		break;
+	default:
+		e = -EBADMSG;
+	}
+	if (e == 0)
+		e = put_facts(d, r);
+	if (e < 0)
+		return e;
+	*ret = NUC_TAKE_PTR(d);
+	return 0;
+}
+
+/* ---- the end ------------------------------------------------------------------------------------------ */
+
+static const struct nuc_step *setting(const struct nuc_plan *p, const char *file)
+{
+	for (uint32_t i = 0; i < p->n[NUC_PROG_HOST]; i++) {
+		const struct nuc_step *s = nuc_plan_step(p, p->first[NUC_PROG_HOST] + i);
+
+		if (s->op == NUC_OP_CGROUP_SET && !strcmp(nuc_plan_data(p, s->arg[0]), file))
+			return s;
+	}
+	return NULL;
+}
+
+static const char *origin_of(const struct nuc_plan *p, const struct nuc_step *s)
+{
+	const char *origin = s ? nuc_plan_data(p, s->origin) : "";
+
+	return *origin && strcmp(origin, "default") != 0 ? origin : NULL;
+}
+
+static uint64_t figure(const struct nuc_cgroup *group, const char *name)
+{
+	const struct nuc_cgroup_figure *f;
+	uint64_t n = 0;
+
+	for (size_t i = 0; (f = nuc_cgroup_figure(i)); i++)
+		if (!strcmp(f->name, name) && group->dir >= 0 && nuc_cgroup_read(group, f, &n) == 0)
+			return n;
+	return 0;
+}
+
+static int of_memory(const struct nuc_plan *p, const struct nuc_denial_end *end, nucleus_denial *d)
+{
+	const struct nuc_step *s = setting(p, "memory.max");
+	_cleanup_free_ char *rule = nuc_strf("limits.memory = %s was reached, and all processes were ended",
+					     s ? (const char *)nuc_plan_data(p, s->arg[1]) : "?");
+	int e;
+
+	if (end->outcome != NUCLEUS_OUTCOME_OOM)
+		return -ENOENT;
+	e = rule ? put(d, TARGET, "limits.memory") : -ENOMEM;
+	return e < 0 ? e
+		     : put_words(d, "cgroup", "memory", rule, origin_of(p, s),
+				 "a larger --memory (in a document: limits.memory)", true, false);
+}
+
+static int of_processes(const struct nuc_plan *p, const struct nuc_denial_end *end, nucleus_denial *d)
+{
+	const struct nuc_step *s = setting(p, "pids.max");
+	uint64_t refused = figure(end->group, "processes-refused"), peak = figure(end->group, "processes-peak");
+	const char *limit = s ? nuc_plan_data(p, s->arg[1]) : NULL;
+	_cleanup_free_ char *rule = nuc_strf("limits.pids = %s was reached: forks and threads were refused",
+					     limit ? limit : "?");
+	int e;
+
+	if (!refused || !limit)
+		return -ENOENT;
+	e = rule ? put(d, TARGET, "limits.pids") : -ENOMEM;
+	if (e == 0)
+		e = put_errno(d, EAGAIN);
+	if (e == 0)
+		e = put_number(d, COUNT, refused);
+	/* Before Linux 6.1 there is no peak; without it a limit of a group above may have refused. */
+	return e < 0 ? e
+		     : put_words(d, "cgroup", "processes", rule, origin_of(p, s),
+				 "a larger --pids (in a document: limits.pids)",
+				 peak >= strtoull(limit, NULL, 10), false);
+}
+
+static int of_timeout(const struct nuc_plan *p, const struct nuc_denial_end *end, nucleus_denial *d)
+{
+	_cleanup_free_ char *rule = nuc_strf("limits.timeout = %u ms was over, and all processes were ended",
+					     p->timeout_ms);
+	int e;
+
+	if (end->outcome != NUCLEUS_OUTCOME_TIMEOUT)
+		return -ENOENT;
+	e = rule ? put(d, TARGET, "limits.timeout") : -ENOMEM;
+	return e < 0 ? e
+		     : put_words(d, "time limit", "time", rule, NULL,
+				 "a larger --timeout (in a document: limits.timeout)", true, false);
+}
+
+/* Init reaps what is its own child: of others' ends their parents tell, as shells do. */
+static int of_status(const struct nuc_denial_end *end, nucleus_denial *d)
+{
+	if (end->told_killed || end->outcome != NUCLEUS_OUTCOME_EXITED || end->code != 128 + SIGSYS)
+		return -ENOENT;
+	return put_words(d, "seccomp", "syscall", KILLED_RULE " (so the program's exit status says)", NULL, NULL,
+			 false, false);
+}
+
+static int of_lost(const struct nuc_denial_end *end, nucleus_denial *d)
+{
+	int e = end->dropped ? of_dropped(d) : -ENOENT;
+
+	return e < 0 ? e : put_number(d, COUNT, end->dropped);
+}
+
+int nuc_denial_of_end(const struct nuc_plan *plan, const struct nuc_denial_end *end, unsigned int i,
+		      nucleus_denial **ret)
+{
+	_cleanup_(denial_freep) nucleus_denial *d = calloc(1, sizeof(*d));
+	struct timespec now;
+	int e = -ENOENT;
+
+	if (!d)
+		return -ENOMEM;
+	switch (i) {
+	case 0:
+		e = of_lost(end, d);
+		break;
+	case 1:
+		e = of_status(end, d);
+		break;
+	case 2:
+		e = of_processes(plan, end, d);
+		break;
+	case 3:
+		e = of_memory(plan, end, d);
+		break;
+	case 4:
+		e = of_timeout(plan, end, d);
+		break;
+	}
+	clock_gettime(CLOCK_REALTIME, &now);
+	if (e == 0)
+		e = put_time(d, (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000);
+	if (e == 0 && !d->attr[COUNT])
+		e = put_number(d, COUNT, 1);
+	if (e < 0)
+		return e;
+	*ret = NUC_TAKE_PTR(d);
+	return 0;
+}
+
+/* ---- what callers see ---------------------------------------------------------------------------------- */
+
+const char *nucleus_denial_attr(const nucleus_denial *d, const char *attr)
+{
+	for (size_t i = 0; attr && i < ATTRS; i++)
+		if (!strcmp(attrs[i].name, attr))
+			return d->attr[i];
+	return NULL;
+}
+
+int nucleus_denial_json(const nucleus_denial *d, char **ret)
+{
+	json_t *o = json_object();
+	char *s = NULL;
+	bool good = o != NULL;
+
+	for (size_t i = 0; good && i < ATTRS; i++) {
+		const char *v = d->attr[i];
+		json_t *value = !v ? json_null() : attrs[i].number ? json_integer(strtoll(v, NULL, 10))
+								   : json_string(v);
+
+		good = json_object_set_new(o, attrs[i].name, value) == 0;
+	}
+	if (good)
+		s = json_dumps(o, JSON_COMPACT | JSON_SORT_KEYS);
+	json_decref(o);
+	if (!s)
+		return -ENOMEM;
+	*ret = s;
+	return 0;
+}
