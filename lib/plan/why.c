@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* why: the layers that refuse are collected in the kernel's order; the answer is one of them. */
+#include <ctype.h>
+
 #include "why_internal.h"
 
 void nuc_why_refuse(struct nuc_why_state *w, const char *layer, int error, const char *origin, char *fix,
@@ -38,17 +40,40 @@ void nuc_why_allow(struct nuc_why_state *w, const char *layer, const char *origi
 	w->allowed_origin = origin;
 }
 
+/* Words that a shell takes as they are; and those that it does between single quotes, and TOML in its own. */
+static bool is_plain(const char *s)
+{
+	for (; *s; s++)
+		if (!isalnum((unsigned char)*s) && !strchr("_./:,=@%+-", *s))
+			return false;
+	return true;
+}
+
+bool nuc_why_can_be_quoted(const char *s)
+{
+	for (; *s; s++)
+		if ((unsigned char)*s < 0x20 || (unsigned char)*s >= 0x7f || strchr("'\"\\", *s))
+			return false;
+	return true;
+}
+
+/*
+ * What is suggested will be pasted. A name that a program made up ("$(...)") must not become a command
+ * of whoever does: such a value is quoted, or there is no suggestion.
+ */
 char *nuc_why_flag(enum nuc_option_id id, const char *value, const char *opens)
 {
 	const char *flag = nucleus_option_attr(id, "flag"), *key = nucleus_option_attr(id, "key");
 	const char *type = nucleus_option_attr(id, "type");
 	bool is_bool = !strcmp(type, "bool"), is_list = !strcmp(type, "list");
 	bool integers = is_list && (id == NUC_OPT_BIND_PORTS || id == NUC_OPT_CONNECT_PORTS);
-	const char *quote = is_bool || integers ? "" : "\"";
+	const char *quote = is_bool || integers ? "" : "\"", *single = is_plain(value) ? "" : "'";
 
-	return nuc_strf("%s%s%s (in a document: %s = %s%s%s%s%s)%s%s", flag, is_bool ? "" : " ",
-			is_bool ? "" : value, key, is_list ? "[" : "", quote, is_bool ? "true" : value,
-			quote, is_list ? "]" : "", opens ? "; this opens: " : "", opens ? opens : "");
+	if (!nuc_why_can_be_quoted(value))
+		return NULL;
+	return nuc_strf("%s%s%s%s%s (in a document: %s = %s%s%s%s%s)%s%s", flag, is_bool ? "" : " ",
+			single, is_bool ? "" : value, single, key, is_list ? "[" : "", quote,
+			is_bool ? "true" : value, quote, is_list ? "]" : "", opens ? "; this opens: " : "", opens ? opens : "");
 }
 
 const char *nuc_why_origin(const struct nuc_plan *p, const struct nuc_step *s)

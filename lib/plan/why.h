@@ -24,6 +24,8 @@ struct nuc_question {
 	const char *target;	/* a path inside, absolute; an address; a name of a system call */
 	const uint64_t *args;	/* SYSCALL: its six arguments; NULL: for whatever arguments */
 	int error;		/* the errno that it failed with; 0: not known */
+	/* A program chose the target: of the host nothing is looked at that could wait, or act. */
+	bool by_program;
 };
 
 enum nuc_certainty {

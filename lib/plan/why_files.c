@@ -5,6 +5,8 @@
  */
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/openat2.h>
+#include <sys/syscall.h>
 
 #include "landlock_file.h"
 #include "why_internal.h"
@@ -34,6 +36,26 @@ static bool is_at(const char *path, const char *top)
 	return !strncmp(path, top, n) && (!path[n] || path[n] == '/');
 }
 
+/*
+ * Whether the host has it. To look is an act where it makes automount ask a server, or a dead one's file
+ * system wait: for a path that a program chose, only what the kernel has at hand (RESOLVE_CACHED, Linux
+ * 5.12) or on the root's own file system.
+ */
+static bool host_has(const struct nuc_why_state *w, const char *path, struct stat *ret)
+{
+	struct open_how how = { .flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_NO_MAGICLINKS };
+	_cleanup_close_ int fd = -1;
+
+	if (w->q->by_program)
+		how.resolve |= RESOLVE_CACHED;
+	fd = (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
+	if (fd < 0 && errno == EAGAIN && w->q->by_program) {
+		how.resolve = RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV;
+		fd = (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
+	}
+	return fd >= 0 && fstat(fd, ret) == 0;
+}
+
 /* "--volume PATH:PATH:ro", with what that opens; NULL where there is nothing to bind. */
 static char *fix_by_volume(const struct nuc_why_state *w, const char *path)
 {
@@ -46,7 +68,7 @@ static char *fix_by_volume(const struct nuc_why_state *w, const char *path)
 	for (size_t i = 0; i < NUC_ARRAY_SIZE(own); i++)
 		if (is_at(path, own[i]))
 			return NULL;
-	if (!path[1] || strchr(path, ':') || stat(path, &st) < 0 ||
+	if (!path[1] || strchr(path, ':') || !host_has(w, path, &st) ||
 	    (!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode) && !S_ISSOCK(st.st_mode)))
 		return NULL;
 	value = nuc_strf("%s:%s:%s", path, path, write ? "rw" : "ro");
@@ -150,7 +172,7 @@ static void refuse_missing(struct files *f, int error)
 	else if (n->mount->kind != NUC_WHY_TMPFS || !(n->mount->attr & NUC_ATTR_RO))
 		nuc_why_refuse(w, ROOT_LAYER, ENOENT, NULL, NULL, "there is no %s in the sandbox's own %s",
 			       path, n->mount->path);
-	else if (lstat(path, &st) == 0)
+	else if (host_has(w, path, &st))
 		nuc_why_refuse(w, ROOT_LAYER, ENOENT, NULL,
 			       w->q->asked == NUC_ASKED_CREATE ? fix_by_tmpfs(f, path)
 							       : fix_by_volume(w, path),
@@ -269,8 +291,8 @@ static void refuse_landlock(struct files *f, const char *path, uint32_t missing,
 		_cleanup_buf_ struct nuc_buf words = { 0 };
 
 		nuc_landlock_words(&words, missing);
-		fix = words.failed ? NULL
-				   : nuc_strf("a rule in the Landlock policy: [[rules]] path = \"%s\", access = "
+		fix = words.failed || !nuc_why_can_be_quoted(path)
+			      ? NULL : nuc_strf("a rule in the Landlock policy: [[rules]] path = \"%s\", access = "
 					      "[%s]", path, words.s);
 		nuc_why_refuse(w, "landlock", EACCES, nuc_why_origin(w->plan, ruleset), fix,
 			       "the Landlock policy does not grant %s for %s", b.s, path);

@@ -40,7 +40,12 @@ void nuc_why_refuse(struct nuc_why_state *w, const char *layer, int error, const
 		    const char *fmt, ...) NUC_PRINTF(6, 7);
 void nuc_why_allow(struct nuc_why_state *w, const char *layer, const char *origin, const char *fmt, ...)
 	NUC_PRINTF(4, 5);
-/* "--flag VALUE (in a document: key = ...)", and then what it opens, unless that is NULL. */
+/* Whether shells and TOML take it between quotes as it is. */
+bool nuc_why_can_be_quoted(const char *value);
+/*
+ * "--flag VALUE (in a document: key = ...)", and then what it opens, unless that is NULL. NULL for a value
+ * that cannot be quoted.
+ */
 char *nuc_why_flag(enum nuc_option_id id, const char *value, const char *opens);
 const char *nuc_why_origin(const struct nuc_plan *p, const struct nuc_step *s);
 

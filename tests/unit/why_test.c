@@ -347,12 +347,12 @@ END_TEST
 START_TEST(questions_without_sense)
 {
 	static const struct nuc_question bad[] = {
-		{ READ, "relative", NULL, 0 },	 { READ, "", NULL, 0 },
-		{ CONNECT, "host", NULL, 0 },	 { CONNECT, "host:", NULL, 0 },
-		{ CONNECT, "h:70000", NULL, 0 }, { CONNECT, ":80", NULL, 0 },
-		{ CONNECT, "::1:80", NULL, 0 },	 { CONNECT, "[::x]:80", NULL, 0 },
-		{ BIND, "http", NULL, 0 },	 { BIND, "65536", NULL, 0 },
-		{ CALL, "no_such_call", NULL, 0 }, { CALL, "", NULL, 0 },
+		{ READ, "relative", NULL, 0, false },	 { READ, "", NULL, 0, false },
+		{ CONNECT, "host", NULL, 0, false },	 { CONNECT, "host:", NULL, 0, false },
+		{ CONNECT, "h:70000", NULL, 0, false }, { CONNECT, ":80", NULL, 0, false },
+		{ CONNECT, "::1:80", NULL, 0, false },	 { CONNECT, "[::x]:80", NULL, 0, false },
+		{ BIND, "http", NULL, 0, false },	 { BIND, "65536", NULL, 0, false },
+		{ CALL, "no_such_call", NULL, 0, false }, { CALL, "", NULL, 0, false },
 	};
 	_cleanup_free_ struct nuc_plan *plan = plan_of(NULL, true);
 	struct nuc_answer a = { .rule = NULL };
