@@ -196,7 +196,7 @@ static const struct expected minimal[] = {
 	{ BIND, "80", "capabilities", EACCES, NULL, NULL },
 	{ CALL, "read", OK },
 	{ CALL, "ioctl", OK },
-	{ CALL, "ptrace", "seccomp", EPERM, NULL, "control over other processes" },
+	{ CALL, "ptrace", "seccomp", EPERM, NULL, "reads and changes other processes" },
 	{ CALL, "io_uring_setup", "seccomp", ENOSYS, "node uses threads", "past this filter" },
 	{ CALL, "sched_yield", "seccomp", 0, "a hint", "--seccomp-profile" },
 	{ CALL, "kexec_load", "seccomp", 0, "kills", NULL },
