@@ -205,6 +205,95 @@ class Why(Case):
         self.assertGreater(sum(a["allowed"] for a in answers), 90 * len(args))
         self.assertEqual(sum(a["kills"] for a in answers), 12 * len(args))
 
+    # ---- policy files ---------------------------------------------------------------------------------
+
+    LANDLOCK = """
+        min_abi = 1
+        [[rules]]
+        path = "/usr"
+        access = ["read", "readdir", "execute"]
+        [[rules]]
+        path = "/lib64"
+        access = ["read", "execute"]
+        optional = true
+        [[rules]]
+        path = "/etc"
+        access = ["read"]
+        [[rules]]
+        path = "/dev"
+        access = ["read", "write"]
+        [[rules]]
+        path = "/proc"
+        access = ["read"]
+        [[rules]]
+        path = "/workspace"
+        access = ["read"]
+        [[rules]]
+        path = "/workspace/dir"
+        access = ["all"]
+        [[rules]]
+        path = "/var/tmp"
+        access = ["all"]
+        [[rules]]
+        path = "/home/agent"
+        access = ["read", "write", "create", "remove"]
+        [[rules]]
+        path = "/dev/shm"
+        access = ["read", "write", "create", "remove"]
+        [[rules]]
+        path = "/workspace/plain"
+        access = ["write"]
+        [[net]]
+        connect = [443]
+        bind = [8080, 80]
+    """
+
+    def test_landlock_policy(self):
+        policy = self.make("policy.toml", self.LANDLOCK)
+        queries = self.in_tree("/workspace") + [f"{op}:{path}" for op in OPERATIONS for path in ROOT_PATHS]
+        queries += [f"connect:{e}" for e in self.ENDPOINTS] + [f"bind:{p}" for p in self.PORTS]
+        queries += [f"exec:{p}" for p in PROGRAMS]
+        answers = self.agree(len(ROOT_PATHS) * 4 + 123 + 25 + len(PROGRAMS), queries, "--workspace",
+                             self.tree("tree"), "--workspace-exec", "--landlock-policy", policy)
+        rules = [a for a in answers if not a["allowed"] and a["rule"].startswith("the Landlock policy")]
+        self.assertGreater(len(rules), 20)
+        self.assertEqual({a["origin"] for a in rules}, {"--landlock-policy"})
+
+    def test_capabilities_policy(self):
+        policy = self.make("caps.toml", "".join(
+            f'[{s}]\nkeep = ["NET_BIND_SERVICE"]\n'
+            for s in ("bounding", "permitted", "effective", "inheritable", "ambient")))
+        queries = [f"bind:{p}" for p in self.PORTS] + ["open:/etc/shadow", "open:/workspace/shut",
+                                                      "open:/workspace/closed/new", "write:/usr"]
+        answers = self.agree(14, queries, "--caps-policy", policy, "--workspace", self.tree("tree"))
+        self.assertTrue(all(a["allowed"] for a in answers[:10]))
+
+    def test_profile(self):
+        """A profile that allows what the list does not, and the other way round."""
+        # What python needs, and a few more; args on one that is not on the list.
+        names = """read write close openat newfstatat fstat lseek mmap mprotect munmap brk rt_sigaction
+                   rt_sigprocmask rt_sigreturn ioctl pread64 access faccessat2 getdents64 getcwd dup dup2
+                   pipe2 fcntl clone vfork execve wait4 exit exit_group kill getpid gettid getppid
+                   getuid geteuid getgid getegid futex arch_prctl set_tid_address set_robust_list rseq
+                   prlimit64 getrandom sysinfo readlink statx setitimer sched_getaffinity poll socket
+                   connect bind sched_yield getpriority times mincore uname sigaltstack""".split()
+        profile = self.make("profile.json", json.dumps({
+            "defaultAction": "SCMP_ACT_ERRNO", "defaultErrnoRet": 95,
+            "architectures": ["SCMP_ARCH_X86_64"],
+            "syscalls": [
+                {"names": names, "action": "SCMP_ACT_ALLOW"},
+                {"names": ["kcmp"], "action": "SCMP_ACT_ALLOW",
+                 "args": [{"index": 2, "value": 1, "op": "SCMP_CMP_LT"}]},
+                {"names": ["ptrace"], "action": "SCMP_ACT_KILL_PROCESS"},
+                {"names": ["umask"], "action": "SCMP_ACT_ERRNO", "errnoRet": 77}]}))
+        numbers = [nr for nr in range(470) if nr not in (335, 336)]
+        queries = [f"syscall:{nr}(0,0,0,0,0,0)" for nr in numbers]
+        queries += ["syscall:312(0,0,1,0,0,0)", "syscall:312(-1,-1,-1,-1,-1,-1)"]
+        answers = self.agree(470, queries, "--seccomp-profile", profile)
+        self.assertEqual(sum(a["kills"] for a in answers), 1)
+        self.assertEqual({a["origin"] for a in answers if not a["allowed"] and a["layer"] == "seccomp"},
+                         {str(profile)})
+
     # ---- with a layer off: the others stand -----------------------------------------------------------
 
     PRIVILEGED = {"sethostname": 170, "setdomainname": 171, "swapon": 167, "swapoff": 168,
