@@ -5,8 +5,6 @@
  */
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/openat2.h>
-#include <sys/syscall.h>
 
 #include "landlock_file.h"
 #include "why_internal.h"
@@ -20,133 +18,6 @@ struct files {
 	struct nuc_why_node node, dir; /* what the path leads to, and the directory that it is in */
 	int depth;		       /* of interpreters */
 };
-
-/* ---- what would allow it ------------------------------------------------------------------------------ */
-
-static bool wants_write(const struct nuc_why_state *w)
-{
-	return w->q->asked == NUC_ASKED_WRITE || w->q->asked == NUC_ASKED_CREATE ||
-	       w->q->asked == NUC_ASKED_REMOVE;
-}
-
-static bool is_at(const char *path, const char *top)
-{
-	size_t n = strlen(top);
-
-	return !strncmp(path, top, n) && (!path[n] || path[n] == '/');
-}
-
-/*
- * Whether the host has it. To look is an act where it makes automount ask a server, or a dead one's file
- * system wait: for a path that a program chose, only what the kernel has at hand (RESOLVE_CACHED, Linux
- * 5.12) or on the root's own file system.
- */
-static bool host_has(const struct nuc_why_state *w, const char *path, struct stat *ret)
-{
-	struct open_how how = { .flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_NO_MAGICLINKS };
-	_cleanup_close_ int fd = -1;
-
-	if (w->q->by_program)
-		how.resolve |= RESOLVE_CACHED;
-	fd = (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
-	if (fd < 0 && errno == EAGAIN && w->q->by_program) {
-		how.resolve = RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV;
-		fd = (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
-	}
-	return fd >= 0 && fstat(fd, ret) == 0;
-}
-
-/* "--volume PATH:PATH:ro", with what that opens; NULL where there is nothing to bind. */
-static char *fix_by_volume(const struct nuc_why_state *w, const char *path)
-{
-	static const char *const own[] = { "/proc", "/dev", "/sys" };
-	bool write = wants_write(w);
-	_cleanup_free_ char *value = NULL, *opens = NULL;
-	const char *what = nuc_sensitive_path(path);
-	struct stat st;
-
-	for (size_t i = 0; i < NUC_ARRAY_SIZE(own); i++)
-		if (is_at(path, own[i]))
-			return NULL;
-	if (!path[1] || strchr(path, ':') || !host_has(w, path, &st) ||
-	    (!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode) && !S_ISSOCK(st.st_mode)))
-		return NULL;
-	value = nuc_strf("%s:%s:%s", path, path, write ? "rw" : "ro");
-	opens = nuc_strf("%s%s%s", what ? what : "", what && write ? "; " : "",
-			 write ? "what it writes there stays on the host" : "");
-	return value && opens ? nuc_why_flag(NUC_OPT_VOLUMES, value, *opens ? opens : NULL) : NULL;
-}
-
-/* "--tmpfs DIR", unless something of the sandbox's own is there, which it would hide. */
-static char *fix_by_tmpfs(const struct files *f, const char *dir)
-{
-	const struct nuc_plan *p = f->w->plan;
-
-	if (!dir[1] || is_at(dir, "/proc") || is_at(dir, "/dev") || is_at(dir, "/sys") || strchr(dir, ':'))
-		return NULL;
-	for (size_t i = 0; i < f->tree.n; i++)
-		if (is_at(f->tree.mounts[i].path, dir))
-			return NULL;
-	for (uint32_t i = 0; i < p->n[NUC_PROG_CHILD]; i++) {
-		const struct nuc_step *s = nuc_plan_step(p, p->first[NUC_PROG_CHILD] + i);
-
-		if ((s->op == NUC_OP_MKDIR || s->op == NUC_OP_FILE) &&
-		    is_at(nuc_why_text(p, s->arg[0]), dir))
-			return NULL;
-		if (s->op == NUC_OP_SYMLINK && is_at(nuc_why_text(p, s->arg[1]), dir))
-			return NULL;
-	}
-	return nuc_why_flag(NUC_OPT_TMPFS, dir, NULL);
-}
-
-static bool is_workspace(const struct nuc_why_mount *m)
-{
-	return !strcmp(m->path, "/workspace");
-}
-
-static bool is_volume(const struct nuc_why_state *w, const struct nuc_why_mount *m)
-{
-	return m->users && !is_workspace(m) && strcmp(m->path, "/context") != 0 &&
-	       nuc_why_origin(w->plan, m->step);
-}
-
-/* For a mount that is not writable, or not executable. */
-static char *fix_by_mount(const struct nuc_why_state *w, const struct nuc_why_mount *m, bool exec)
-{
-	_cleanup_free_ char *value = NULL;
-
-	if (is_workspace(m))
-		return exec ? nuc_why_flag(NUC_OPT_WORKSPACE_EXEC, "true",
-					   "what it writes there can be run")
-			    : nuc_why_flag(NUC_OPT_WORKSPACE_MODE, "bind-rw",
-					   "what it writes there stays on the host");
-	if (!is_volume(w, m) || strchr(m->src, ':') || strchr(m->path, ':'))
-		return NULL;
-	value = nuc_strf("%s:%s:rw%s", m->src, m->path, exec ? ",exec" : "");
-	return value ? nuc_why_flag(NUC_OPT_VOLUMES, value,
-				    exec ? "what it writes there can be run"
-					 : "what it writes there stays on the host")
-		     : NULL;
-}
-
-/* "the workspace (/srv/x on the host)". */
-static void mount_in_words(const struct files *f, const struct nuc_why_mount *m, char *ret, size_t size)
-{
-	if (m->kind == NUC_WHY_BIND && is_workspace(m))
-		snprintf(ret, size, "the workspace (%s on the host)", m->src);
-	else if (m->kind == NUC_WHY_BIND && !strcmp(m->path, "/context"))
-		snprintf(ret, size, "the context (%s on the host)", m->src);
-	else if (m->kind == NUC_WHY_BIND && is_volume(f->w, m))
-		snprintf(ret, size, "the volume %s (%s on the host)", m->path, m->src);
-	else if (m->kind == NUC_WHY_BIND && !strcmp(m->path, m->src))
-		snprintf(ret, size, "the host's %s", m->src);
-	else if (m->kind == NUC_WHY_BIND)
-		snprintf(ret, size, "%s (%s on the host)", m->path, m->src);
-	else if (!m->path[1])
-		snprintf(ret, size, "the sandbox's root file system");
-	else
-		snprintf(ret, size, "%s", m->path);
-}
 
 /* ---- each layer ---------------------------------------------------------------------------------------- */
 
@@ -172,15 +43,15 @@ static void refuse_missing(struct files *f, int error)
 	else if (n->mount->kind != NUC_WHY_TMPFS || !(n->mount->attr & NUC_ATTR_RO))
 		nuc_why_refuse(w, ROOT_LAYER, ENOENT, NULL, NULL, "there is no %s in the sandbox's own %s",
 			       path, n->mount->path);
-	else if (host_has(w, path, &st))
+	else if (nuc_why_host_has(w, path, &st, NULL))
 		nuc_why_refuse(w, ROOT_LAYER, ENOENT, NULL,
-			       w->q->asked == NUC_ASKED_CREATE ? fix_by_tmpfs(f, path)
-							       : fix_by_volume(w, path),
+			       w->q->asked == NUC_ASKED_CREATE ? nuc_why_fix_tmpfs(w, &f->tree, path)
+							       : nuc_why_fix_volume(w, path),
 			       "%s of the host is not shown, as all that the policy does not name%s%s", path,
 			       what ? "; it holds " : "", what ? what : "");
 	else
 		nuc_why_refuse(w, ROOT_LAYER, ENOENT, NULL,
-			       w->q->asked == NUC_ASKED_CREATE ? fix_by_tmpfs(f, path) : NULL,
+			       w->q->asked == NUC_ASKED_CREATE ? nuc_why_fix_tmpfs(w, &f->tree, path) : NULL,
 			       "there is no %s, neither in the sandbox nor on the host", path);
 }
 
@@ -220,16 +91,16 @@ static void check_writable(struct files *f, const struct nuc_why_node *n)
 	struct nuc_why_state *w = f->w;
 	char words[4300];
 
-	mount_in_words(f, m, words, sizeof(words));
+	nuc_why_mount_words(w, m, words, sizeof(words));
 	if (m->kind == NUC_WHY_MASK)
 		nuc_why_refuse(w, "mask", EROFS, NULL, NULL, "%s is masked", m->path);
 	else if (m->attr & NUC_ATTR_RO) {
-		char *fix = m->path[1] ? fix_by_mount(w, m, false) : NULL;
+		char *fix = m->path[1] ? nuc_why_fix_mount(w, m, false) : NULL;
 		const char *dir = w->q->asked == NUC_ASKED_CREATE ? f->dir.path : NULL;
 
 		/* Of the sandbox's own root only a part can be given. */
 		if (!m->path[1] && dir)
-			fix = fix_by_tmpfs(f, dir);
+			fix = nuc_why_fix_tmpfs(w, &f->tree, dir);
 		nuc_why_refuse(w, "mount", EROFS, nuc_why_origin(w->plan, m->step), fix, "%s is read-only",
 			       words);
 	} else if (n->host_attr & NUC_ATTR_RO) {
@@ -298,9 +169,9 @@ static void refuse_landlock(struct files *f, const char *path, uint32_t missing,
 			       "the Landlock policy does not grant %s for %s", b.s, path);
 		return;
 	}
-	fix = missing & NUC_LL_EXECUTE			      ? fix_by_mount(w, m, true)
+	fix = missing & NUC_LL_EXECUTE			      ? nuc_why_fix_mount(w, m, true)
 	      : missing & (NUC_LL_READ_FILE | NUC_LL_READ_DIR) ? NULL
-							       : fix_by_mount(w, m, false);
+							       : nuc_why_fix_mount(w, m, false);
 	nuc_why_refuse(w, "landlock", EACCES, origin, fix, "the Landlock rules do not grant %s for %s", b.s, path);
 }
 
@@ -554,10 +425,10 @@ static int check_exec(struct files *f, const char *path)
 		nuc_why_refuse(w, "permissions", EACCES, NULL, NULL, "%s is not a file", n->path);
 		return 0;
 	}
-	mount_in_words(f, n->mount, words, sizeof(words));
+	nuc_why_mount_words(w, n->mount, words, sizeof(words));
 	if (n->mount->attr & NUC_ATTR_NOEXEC)
 		nuc_why_refuse(w, "mount", EACCES, nuc_why_origin(w->plan, n->mount->step),
-			       fix_by_mount(w, n->mount, true), "nothing may be executed from %s%s", words,
+			       nuc_why_fix_mount(w, n->mount, true), "nothing may be executed from %s%s", words,
 			       n->mount->kind == NUC_WHY_TMPFS
 				       ? ", which is memory that programs can write"
 				       : "");
@@ -687,7 +558,7 @@ static void allow(struct files *f)
 	bool top = !strcmp(n->path, m->path);
 	char words[4300];
 
-	mount_in_words(f, m, words, sizeof(words));
+	nuc_why_mount_words(w, m, words, sizeof(words));
 	w->inferred |= n->host[0] != '\0';
 	if (w->q->asked == NUC_ASKED_CONNECT)
 		nuc_why_allow(w, "mount", nuc_why_origin(w->plan, m->step),

@@ -106,3 +106,16 @@ int nuc_why_open(const struct nuc_why_tree *t, const char *path);
 void nuc_why_host_path(const struct nuc_why_tree *t, const char *path, char ret[4096]);
 /* Whether the program's user may, by the permission bits: R 4, W 2, X 1. */
 bool nuc_why_permits(const struct nuc_why_node *n, unsigned int want);
+
+/* ---- what would allow it (why_fix.c) ---------------------------------------------------------------- */
+
+/* Whether the host has a path; and where it really is. */
+bool nuc_why_host_has(const struct nuc_why_state *w, const char *path, struct stat *ret, char ret_real[4096]);
+/* Each is owned, or NULL: there is none. */
+char *nuc_why_fix_volume(const struct nuc_why_state *w, const char *path);
+char *nuc_why_fix_tmpfs(const struct nuc_why_state *w, const struct nuc_why_tree *t, const char *dir);
+/* For a mount that is not writable, or not executable. */
+char *nuc_why_fix_mount(const struct nuc_why_state *w, const struct nuc_why_mount *m, bool exec);
+/* "the workspace (/srv/x on the host)". */
+void nuc_why_mount_words(const struct nuc_why_state *w, const struct nuc_why_mount *m, char *ret,
+			 size_t size);

@@ -9,7 +9,7 @@
 #include "names.h"
 #include "outcomes.h"
 #include "allowlist.h"
-#include "why.h"
+#include "why_internal.h"
 #include "../run_suite.h"
 
 /* A directory that is there, for what stands behind a bind: this test's own. */
@@ -344,6 +344,30 @@ START_TEST(a_hostile_workspace)
 }
 END_TEST
 
+/*
+ * A program makes a link in the workspace, and asks for it by its name on the host, so that a fix would
+ * bind what the link leads to: the suggestion is for that, by its name.
+ */
+START_TEST(a_link_does_not_hide_what_a_fix_opens)
+{
+	_cleanup_free_ struct nuc_plan *plan = plan_of(WITH("workspace.path=%"), true);
+	_cleanup_free_ char *bait = nuc_strf("%s/bait", host_dir), *proc = nuc_strf("%s/proc", host_dir);
+	_cleanup_free_ char *fix = NULL, *fix_proc = NULL;
+	const struct nuc_question q = { .asked = READ };
+	const struct nuc_why_state w = { .plan = plan, .q = &q };
+
+	ck_assert_int_eq(symlink("/etc/shadow", bait), 0);
+	ck_assert_int_eq(symlink("/proc/version", proc), 0);
+	fix = nuc_why_fix_volume(&w, bait);
+	fix_proc = nuc_why_fix_volume(&w, proc);
+	ck_assert_int_eq(unlink(bait), 0);
+	ck_assert_int_eq(unlink(proc), 0);
+	ck_assert_msg(fix && strstr(fix, "--volume /etc/shadow:/tmp/") && strstr(fix, "password hashes"), "%s",
+		      fix ? fix : "(none)");
+	ck_assert_ptr_null(fix_proc);
+}
+END_TEST
+
 START_TEST(questions_without_sense)
 {
 	static const struct nuc_question bad[] = {
@@ -463,6 +487,7 @@ int main(void)
 	tcase_add_loop_test(t, what_a_user_gives, 0, 2 * (int)NUC_ARRAY_SIZE(given));
 	tcase_add_test(t, origins_and_certainty);
 	tcase_add_test(t, a_hostile_workspace);
+	tcase_add_test(t, a_link_does_not_hide_what_a_fix_opens);
 	tcase_add_loop_test(t, questions_without_sense, 0, 12);
 	tcase_add_loop_test(t, arguments_are_answered_exactly, 0, 12);
 	tcase_add_test(t, outcomes_are_those_of_the_list);
