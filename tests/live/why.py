@@ -286,10 +286,11 @@ class Why(Case):
                  "args": [{"index": 2, "value": 1, "op": "SCMP_CMP_LT"}]},
                 {"names": ["ptrace"], "action": "SCMP_ACT_KILL_PROCESS"},
                 {"names": ["umask"], "action": "SCMP_ACT_ERRNO", "errnoRet": 77}]}))
-        numbers = [nr for nr in range(470) if nr not in (335, 336)]
+        # Without pause and its like: here they are refused, and nobody can wait for that.
+        numbers = [nr for nr in range(470) if nr not in (335, 336, 34, 270, 271)]
         queries = [f"syscall:{nr}(0,0,0,0,0,0)" for nr in numbers]
         queries += ["syscall:312(0,0,1,0,0,0)", "syscall:312(-1,-1,-1,-1,-1,-1)"]
-        answers = self.agree(470, queries, "--seccomp-profile", profile)
+        answers = self.agree(467, queries, "--seccomp-profile", profile)
         self.assertEqual(sum(a["kills"] for a in answers), 1)
         self.assertEqual({a["origin"] for a in answers if not a["allowed"] and a["layer"] == "seccomp"},
                          {str(profile)})
