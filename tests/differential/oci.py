@@ -94,19 +94,17 @@ class Profile:
         return bpf.errno(38) if newest and nr > newest else None
 
     def directly(self, nr, args):
-        """What the rules that a call of x86_64 meets say; None if they do not agree."""
+        """What the rules that a call of x86_64 meets say; None if they do not agree. As libseccomp has it,
+        the first rule without conditions takes the place of all others."""
         rules = [(action, clause) for name, action, arg in self.calls
                  if self.number(X86_64, name) == nr and action != self.default
                  for clause in self.clauses(arg)]
+        for action, clause in rules:
+            if not clause:
+                return action
         met = {action for action, clause in rules
                if all(OPS[a["op"]](args[a["index"]], a["value"], a.get("valueTwo") or 0)
                       for a in clause)}
         if not met:
             return self.default
-        return met.pop() if len({action for action, _ in rules}) == 1 or len(met) == 1 and self.disjoint(
-            rules) else None
-
-    @staticmethod
-    def disjoint(rules):
-        """No rule without conditions among others: that one takes their place, whatever they say."""
-        return all(clause for _, clause in rules)
+        return met.pop() if len(met) == 1 else None

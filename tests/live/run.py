@@ -23,6 +23,7 @@ import learn
 import life
 import policy_files
 import programs
+import seccomp_profile
 import why
 
 sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
@@ -108,7 +109,7 @@ def main():
     os.umask(0o022)
     os.chdir("/")
     cases = (*denials.CASES, *identity.CASES, *files.CASES, *kernel.CASES, *learn.CASES, *life.CASES,
-             *policy_files.CASES, *programs.CASES, *why.CASES)
+             *policy_files.CASES, *programs.CASES, *seccomp_profile.CASES, *why.CASES)
     return run_cases(cases, args.mode or ("strict-agent", "agent"), nucleus, args.only, args.without)
 
 
