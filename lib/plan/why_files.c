@@ -442,7 +442,8 @@ static int check_exec(struct files *f, const char *path)
 	else
 		nuc_why_refuse(w, "permissions", EACCES, NULL, NULL, "%s is not executable, mode %04o", n->path,
 			       n->mode & 07777);
-	check_landlock(f, n->path, NUC_LL_EXECUTE);
+	/* It is opened to be read, too (do_open_execat()). */
+	check_landlock(f, n->path, NUC_LL_EXECUTE | NUC_LL_READ_FILE);
 	return w->n == before ? check_interpreter(f) : 0;
 }
 

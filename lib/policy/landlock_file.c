@@ -423,7 +423,7 @@ static void note_rule(struct nuc_buf *b, const char *name, const struct nuc_land
 			note(b, name, rule->access_at, newer[i].text);
 	if ((rule->access & NUC_LL_EXECUTE) && !(rule->access & NUC_LL_READ_FILE))
 		note(b, name, rule->access_at,
-		     "execute without read: scripts and libraries are read, so that they do not run");
+		     "execute without read: the kernel opens a program for both, so that nothing runs");
 	if (!strcmp(rule->path, "/") && (rule->access & ~(NUC_LL_READ_DIR | NUC_LL_EXECUTE)))
 		note(b, name, rule->at, "/ is everything: the mounts alone restrict it then");
 }

@@ -8,6 +8,7 @@ import pathlib
 import socket
 import subprocess
 
+from kernel import landlock_abi
 from sandbox import PATIENCE, Case
 
 PROBE = (pathlib.Path(__file__).parent / "why_probe.py").read_text(encoding="utf-8")
@@ -191,6 +192,53 @@ class Why(Case):
     def test_ports(self):
         self.agree(25, [f"connect:{e}" for e in self.ENDPOINTS] + [f"bind:{p}" for p in self.PORTS],
                    "--connect-port", "443", "--bind-port", "8080", "--bind-port", "80")
+
+    # ---- policy files --------------------------------------------------------------------------------
+
+    RULES = (("/usr", "read", "execute", "readdir"), ("/etc", "read"), ("/dev/null", "read", "write"),
+             ("/workspace/dir", "read", "readdir", "write", "create", "remove"),
+             ("/workspace/file", "read", "write"),
+             ("/workspace/program", "read", "execute"), ("/workspace/plain", "all"),
+             ("/workspace/in", "write"), ("/workspace/sealed", "all"), ("/workspace/closed", "readdir"))
+
+    def policy(self, rules, more=""):
+        text = "".join(f'[[rules]]\npath = "{path}"\naccess = {list(access)}\n'
+                       for path, *access in rules)
+        return self.make("policy.toml", text + more)
+
+    def test_landlock_policy(self):
+        self.tree_agrees("/workspace", "--workspace", "{}", "--workspace-exec", "--landlock-policy",
+                         self.policy(self.RULES))
+
+    def test_landlock_policy_of_the_root(self):
+        queries = [f"{op}:{path}" for op in OPERATIONS for path in ROOT_PATHS]
+        answers = self.agree(len(ROOT_PATHS) * 4, queries, "--landlock-policy",
+                             self.policy((*self.RULES[:3], ("/tmp", "all"), ("/proc", "readdir"),
+                                          ("/home/agent", "all"), ("/dev/shm", "all"))))
+        self.assertIn("landlock", {a["layer"] for a in answers})
+
+    def test_programs_under_a_landlock_policy(self):
+        """The kernel opens a program to read it, too: execute alone does not run it."""
+        place = self.tree("tree")
+        for name in ("program", "lost", "plain"):
+            (place / name).chmod(0o755)
+        for access in (("execute",), ("read",), ("read", "execute")):
+            rules = [(f"/workspace/{name}", *access) for name in ("program", "lost", "plain")]
+            self.agree(3, [f"exec:/workspace/{name}" for name in ("program", "lost", "plain")],
+                       "--workspace", place, "--workspace-exec", "--landlock-policy",
+                       self.policy((*self.RULES[:3], *rules)))
+
+    def test_ports_of_policies(self):
+        caps = self.make("caps.toml", "".join(
+            f"[{name}]\nkeep = ['CAP_NET_BIND_SERVICE']\n"
+            for name in ("bounding", "permitted", "effective", "inheritable", "ambient")))
+        queries = [f"connect:{e}" for e in self.ENDPOINTS] + [f"bind:{p}" for p in self.PORTS]
+        self.agree(25, queries, "--caps-policy", caps)
+        nets = ["", "[[net]]\nbind = [80, 8080]\nconnect = [443, 9]\n"]
+        for net in nets[:2 if landlock_abi() >= 4 else 1]:
+            self.agree(25, queries, "--landlock-policy", self.policy(self.RULES[:3], net))
+            self.agree(25, queries, "--caps-policy", caps, "--landlock-policy",
+                       self.policy(self.RULES[:3], net))
 
     # ---- system calls --------------------------------------------------------------------------------
 

@@ -210,8 +210,8 @@ START_TEST(the_report_names_what_may_mislead)
 	ck_assert_str_eq(
 		b.s,
 		"l.toml:2:8: Landlock knows no patterns: the characters are part of the name\n"
-		"l.toml:3:10: execute without read: scripts and libraries are read, so that they do not "
-		"run\n"
+		"l.toml:3:10: execute without read: the kernel opens a program for both, so that nothing "
+		"runs\n"
 		"l.toml:5:8: / is everything: the mounts alone restrict it then\n"
 		"l.toml:9:10: refer is granted from ABI 2; on ABI 1 nothing is renamed between "
 		"directories\n"
