@@ -104,14 +104,16 @@ static char *hint_of_policy(const struct nuc_plan *p)
 
 		if (s->op == NUC_OP_LANDLOCK_POLICY_RULESET)
 			file = nuc_plan_data(p, s->arg[1]);
-		if (s->op == NUC_OP_LANDLOCK_POLICY_PATH && (s->arg[1] & NUC_LL_EXECUTE))
+		/* The kernel opens a program for both. */
+		if (s->op == NUC_OP_LANDLOCK_POLICY_PATH && (s->arg[1] & NUC_LL_EXECUTE) &&
+		    (s->arg[1] & NUC_LL_READ_FILE))
 			nuc_buf_printf(&grants, "%s%s", grants.len ? ", " : "",
 				       (const char *)nuc_plan_data(p, s->arg[0]));
 	}
 	if (!file || grants.failed)
 		return NULL;
-	return nuc_strf("Landlock policy %s grants execute %s%s: the program, its loader (ld.so) and what "
-			"#! names need a rule with access = [\"read\", \"execute\"]; and the program a mount "
+	return nuc_strf("Landlock policy %s grants execute with read %s%s: the program, its loader (ld.so) "
+			"and what #! names need a rule with access = [\"read\", \"execute\"]; and the program a mount "
 			"with exec", file, grants.len ? "at and below " : "nowhere", grants.s ?: "");
 }
 

@@ -303,9 +303,9 @@ class Landlock(Case):
     def test_a_program_that_may_not_be_executed(self):
         r = self.nucleus(*self.policy(rule("/etc", "read")), "--", "/bin/true")
         self.assertEqual(r.returncode, 126, r.stderr)
-        self.assertIn(f"Landlock policy {self.dir}/l.toml grants execute nowhere", r.stderr)
-        r = self.nucleus(*self.policy(rule("/dev/null", "execute")), "--", "/bin/true")
-        self.assertIn("grants execute at and below /dev/null", r.stderr)
+        self.assertIn(f"Landlock policy {self.dir}/l.toml grants execute with read nowhere", r.stderr)
+        r = self.nucleus(*self.policy(rule("/dev/null", "read", "execute")), "--", "/bin/true")
+        self.assertIn("grants execute with read at and below /dev/null", r.stderr)
 
     def test_a_kernel_below_min_abi(self):
         r = self.nucleus(*self.policy(f"min_abi = {landlock_abi() + 1}\n" + TOOLS), "--", "/bin/true")

@@ -147,10 +147,10 @@ START_TEST(an_exec_refused_under_a_landlock_policy_names_it)
 		int code;
 		const char *origin, *hint;
 	} cases[] = {
-		{ "", NUC_OP_EXEC, EACCES, NULL, "Landlock policy /l.toml grants execute nowhere:" },
-		{ "[[rules]]\npath = '/usr'\naccess = ['execute']\n[[rules]]\npath = '/dev/null'\n"
+		{ "", NUC_OP_EXEC, EACCES, NULL, "Landlock policy /l.toml grants execute with read nowhere:" },
+		{ "[[rules]]\npath = '/usr'\naccess = ['execute', 'read']\n[[rules]]\npath = '/dev/null'\n"
 		  "access = ['all']\n", NUC_OP_EXEC, EACCES, NULL,
-		  "Landlock policy /l.toml grants execute at and below /dev/null, /usr:" },
+		  "Landlock policy /l.toml grants execute with read at and below /dev/null, /usr:" },
 		{ "[[rules]]\npath = '/usr'\naccess = ['read']\n", NUC_OP_EXEC, EACCES, NULL,
 		  "[\"read\", \"execute\"]" },
 		{ "[[rules]]\npath = '/usr'\naccess = ['read']\n", NUC_OP_LANDLOCK_POLICY_PATH, ENOENT,
