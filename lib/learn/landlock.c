@@ -21,6 +21,8 @@ static const char *const access_words[] = { "read",   "write",	"execute", "readd
 /* With an older one the policy would say less than it seems to: ports, ioctl on devices. */
 #define NET_ABI 4
 #define IOCTL_ABI 5
+/* From here the kernel gives ports to who asks for any (ip_local_port_range, ip(7)). */
+#define EPHEMERAL 32768
 
 /*
  * Directories that hold things of many owners, or secrets: a rule on one of them as a whole is never made.
@@ -35,6 +37,7 @@ static const char *const never_whole[] = {
 /* Below these are programs and libraries, the same for everybody: files of one directory may be folded. */
 static const char *const fold_below[] = { "/bin", "/lib", "/lib32", "/lib64", "/opt", "/sbin", "/usr" };
 #define FOLD_FILES 12 /* so many of one directory, read or executed */
+#define MAX_RULES 4096 /* of a policy file */
 
 /* Names that are given anew each time; `to` may be read and listed, or used as terminals are. */
 static const struct {
@@ -58,12 +61,22 @@ struct rule {
 struct policy {
 	const struct nuc_trace *trace;
 	struct rule *rules;
-	size_t n_rules;
+	size_t n_rules, room;
 	/* Paths that a run made or removed, sorted. */
 	const char **created, **removed;
 	size_t n_created, n_removed;
 	struct nuc_buf notes;
 };
+
+static void policy_done(struct policy *p)
+{
+	for (size_t i = 0; i < p->n_rules; i++)
+		free(p->rules[i].path);
+	free(p->rules);
+	free(p->created);
+	free(p->removed);
+	nuc_buf_free(&p->notes);
+}
 
 static bool is_below(const char *path, const char *top)
 {
@@ -107,12 +120,12 @@ static int add_rule(struct policy *p, const char *path, const char *seen, unsign
 {
 	struct rule *grown;
 
-	/* Doubling, so that a hundred thousand paths cost no more than they must. */
-	if (!(p->n_rules & (p->n_rules - 1))) {
-		grown = reallocarray(p->rules, p->n_rules ? p->n_rules * 2 : 1, sizeof(*grown));
+	if (p->n_rules == p->room) {
+		grown = reallocarray(p->rules, p->room ? p->room * 2 : 64, sizeof(*grown));
 		if (!grown)
 			return -ENOMEM;
 		p->rules = grown;
+		p->room = p->room ? p->room * 2 : 64;
 	}
 	p->rules[p->n_rules] = (struct rule){
 		.path = strdup(path), .seen = seen, .access = access, .folded = folded, .files = 1
@@ -123,6 +136,20 @@ static int add_rule(struct policy *p, const char *path, const char *seen, unsign
 	return 0;
 }
 
+static void compact(struct policy *p)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < p->n_rules; i++) {
+		if (p->rules[i].gone) {
+			free(p->rules[i].path);
+			continue;
+		}
+		p->rules[n++] = p->rules[i];
+	}
+	p->n_rules = n;
+}
+
 static int by_path(const void *a, const void *b)
 {
 	const struct rule *x = a, *y = b;
@@ -131,11 +158,17 @@ static int by_path(const void *a, const void *b)
 	return r ? r : strcmp(x->seen, y->seen);
 }
 
-/* One rule a path. */
+static int by_path_only(const void *a, const void *b)
+{
+	return strcmp(((const struct rule *)a)->path, ((const struct rule *)b)->path);
+}
+
+/* One rule a path, without those that are gone; sorted. */
 static void merge(struct policy *p)
 {
 	size_t n = 0;
 
+	compact(p);
 	if (!p->n_rules)
 		return;
 	qsort(p->rules, p->n_rules, sizeof(*p->rules), by_path);
@@ -154,9 +187,6 @@ static void merge(struct policy *p)
 		free(r->path);
 	}
 	p->n_rules = n + 1;
-	/* add_rule() grows at powers of two. */
-	while (p->n_rules & (p->n_rules - 1))
-		p->rules[p->n_rules++] = (struct rule){ .gone = true };
 }
 
 /* ---- from what was seen -------------------------------------------------------------------------- */
@@ -292,81 +322,98 @@ static int take_path(struct policy *p, const struct nuc_trace_path *s, char *scr
 
 /* ---- folds --------------------------------------------------------------------------------------- */
 
+/* A file that may become part of a fold, and the length of its directory's name. */
+struct member {
+	struct rule *rule;
+	size_t dir;
+};
+
+static int by_directory(const void *a, const void *b)
+{
+	const struct member *x = a, *y = b;
+	size_t n = x->dir < y->dir ? x->dir : y->dir;
+	int r = memcmp(x->rule->path, y->rule->path, n);
+
+	return r ? r : (x->dir > y->dir) - (x->dir < y->dir);
+}
+
+static bool may_be_folded(const struct rule *r)
+{
+	return !r->folded && !(r->access & ~(unsigned int)(READ | EXECUTE));
+}
+
+/* Into a policy of its own: members point into the array of rules. */
+static int fold_one(struct policy *p, const struct member *m, size_t n)
+{
+	_cleanup_free_ char *dir = strndup(m[0].rule->path, m[0].dir);
+	unsigned int access = 0;
+	int r;
+
+	if (!dir)
+		return -ENOMEM;
+	if (n < FOLD_FILES || !may_fold(dir))
+		return 0;
+	for (size_t i = 0; i < n; i++)
+		access |= m[i].rule->access;
+	for (size_t i = 0; i < n; i++)
+		m[i].rule->gone = true;
+	r = add_rule(p, dir, "", access, true);
+	if (r == 0)
+		p->rules[p->n_rules - 1].files = n;
+	return r;
+}
+
 /* Many files of one directory, all of them only read or executed, become the directory. */
 static int fold(struct policy *p)
 {
-	size_t n = p->n_rules;
-
-	for (size_t i = 0; i < n;) {
-		_cleanup_free_ char *dir = NULL;
-		size_t k = i, files = 0;
-		unsigned int access = 0;
-
-		if (p->rules[i].gone || p->rules[i].folded) {
-			i++;
-			continue;
-		}
-		dir = strdup(p->rules[i].path);
-		if (!dir)
-			return -ENOMEM;
-		cut(dir);
-		/* Sorted by path: those below a directory stand together, if not those right in it. */
-		for (; k < n && !p->rules[k].gone && is_below(p->rules[k].path, dir); k++) {
-			if (strchr(p->rules[k].path + strlen(dir) + 1, '/') || p->rules[k].folded)
-				continue;
-			if (p->rules[k].access & ~(unsigned int)(READ | EXECUTE))
-				continue;
-			files++;
-			access |= p->rules[k].access;
-		}
-		if (files >= FOLD_FILES && may_fold(dir)) {
-			int r;
-
-			for (size_t m = i; m < k; m++)
-				if (!strchr(p->rules[m].path + strlen(dir) + 1, '/') && !p->rules[m].folded &&
-				    !(p->rules[m].access & ~access))
-					p->rules[m].gone = true;
-			r = add_rule(p, dir, "", access, true);
-			if (r < 0)
-				return r;
-			p->rules[p->n_rules - 1].files = files;
-		}
-		/* Those right in it that are left begin no fold of their own, but others below it may. */
-		for (i++; i < k && !strchr(p->rules[i].path + strlen(dir) + 1, '/'); i++)
-			;
-	}
-	return 0;
-}
-
-static void compact(struct policy *p)
-{
+	_cleanup_free_ struct member *m = calloc(p->n_rules + 1, sizeof(*m));
+	struct policy new = { 0 };
 	size_t n = 0;
+	int r = m ? 0 : -ENOMEM;
 
-	for (size_t i = 0; i < p->n_rules; i++) {
-		if (p->rules[i].gone) {
-			free(p->rules[i].path);
-			continue;
-		}
-		p->rules[n++] = p->rules[i];
+	for (size_t i = 0; m && i < p->n_rules; i++)
+		if (may_be_folded(&p->rules[i]))
+			m[n++] = (struct member){ &p->rules[i],
+						  (size_t)(strrchr(p->rules[i].path, '/') - p->rules[i].path) };
+	if (n)
+		qsort(m, n, sizeof(*m), by_directory);
+	for (size_t i = 0, k; r == 0 && i < n; i = k) {
+		for (k = i + 1; k < n && by_directory(&m[i], &m[k]) == 0; k++)
+			;
+		r = fold_one(&new, m + i, k - i);
 	}
-	p->n_rules = n;
+	for (size_t i = 0; i < new.n_rules; i++) {
+		if (r == 0)
+			r = add_rule(p, new.rules[i].path, "", new.rules[i].access, true);
+		if (r == 0)
+			p->rules[p->n_rules - 1].files = new.rules[i].files;
+	}
+	policy_done(&new);
+	return r;
 }
 
-/* What a rule on a directory above grants already needs none of its own. */
-static void drop_covered(struct policy *p)
+/* What a rule on a directory above grants already needs none of its own. Rules are sorted. */
+static int drop_covered(struct policy *p)
 {
 	for (size_t i = 0; i < p->n_rules; i++) {
 		struct rule *r = &p->rules[i];
+		_cleanup_free_ char *above = strdup(r->path);
 		unsigned int left = r->access;
 
-		for (size_t k = 0; k < p->n_rules && left; k++)
-			if (!p->rules[k].gone && k != i && is_below(r->path, p->rules[k].path))
-				left &= ~p->rules[k].access;
-		/* Judged by all others, also by those that go: what covers those covers this, too. */
-		if (!left)
-			r->gone = true;
+		if (!above)
+			return -ENOMEM;
+		while (left && above[1]) {
+			const struct rule key = { .path = above, .seen = "" }, *found;
+
+			cut(above);
+			found = bsearch(&key, p->rules, p->n_rules, sizeof(key), by_path_only);
+			/* Also one that goes: what covers it covers this, too. */
+			left &= found ? ~found->access : ~0u;
+		}
+		r->gone = !left;
 	}
 	compact(p);
+	return 0;
 }
 
 /* ---- TOML ---------------------------------------------------------------------------------------- */
@@ -405,17 +452,40 @@ static int compare_ports(const void *a, const void *b)
 	return (int)*(const uint16_t *)a - (int)*(const uint16_t *)b;
 }
 
-/* An empty list, too: only where there is one are all other ports refused. */
-static int put_ports(struct nuc_buf *b, const struct nuc_trace *t, bool bind, size_t *ret_n)
+/*
+ * A port that was bound as any free one, and then connected to, has another number each time, and there
+ * are no rules for ranges: this one would help nobody.
+ */
+static bool binds_any_free(const struct nuc_trace *t)
 {
+	bool any = false;
+
+	for (size_t i = 0; i < t->n_nets; i++)
+		any |= t->nets[i].stream && t->nets[i].bind && !t->nets[i].port;
+	return any;
+}
+
+/* An empty list, too: only where there is one are all other ports refused. */
+static int put_ports(struct nuc_buf *b, struct policy *p, bool bind, size_t *ret_n)
+{
+	const struct nuc_trace *t = p->trace;
+	const bool any = binds_any_free(t);
 	_cleanup_free_ uint16_t *ports = calloc(t->n_nets + 1, sizeof(*ports));
 	size_t n = 0, distinct = 0;
 
 	if (!ports)
 		return -ENOMEM;
-	for (size_t i = 0; i < t->n_nets; i++)
-		if (t->nets[i].stream && t->nets[i].bind == bind)
+	for (size_t i = 0; i < t->n_nets; i++) {
+		if (!t->nets[i].stream || t->nets[i].bind != bind)
+			continue;
+		if (any && !bind && t->nets[i].port >= EPHEMERAL)
+			nuc_buf_printf(&p->notes,
+				       "not granted: connect to port %u by %s: a port was bound as any free one, so that "
+				       "the number is another each time, and Landlock has no ranges\n",
+				       t->nets[i].port, t->nets[i].comm);
+		else
 			ports[n++] = t->nets[i].port;
+	}
 	qsort(ports, n, sizeof(*ports), compare_ports);
 	nuc_buf_printf(b, "%s = [", bind ? "bind" : "connect");
 	for (size_t i = 0; i < n; i++) {
@@ -460,13 +530,15 @@ static int write_policy(struct policy *p, char **ret)
 			nuc_buf_puts(&rules, "optional = true\n");
 	}
 	nuc_buf_puts(&rules, "\n[[net]]\n");
-	r = put_ports(&rules, p->trace, true, &ports);
+	r = put_ports(&rules, p, true, &ports);
 	if (r == 0)
-		r = put_ports(&rules, p->trace, false, &ports);
+		r = put_ports(&rules, p, false, &ports);
 	if (r < 0)
 		return r;
 	nuc_buf_printf(&p->notes, "%zu rules, %zu of them on directories as a whole, and %zu ports\n", p->n_rules,
 		       folds, ports);
+	if (p->n_rules > MAX_RULES)
+		nuc_buf_printf(&p->notes, "a policy may have %d rules: name directories instead\n", MAX_RULES);
 	nuc_buf_printf(&all,
 		       "# Made by nucleus policy generate: what was seen, and what is marked below.\n"
 		       "min_abi = %u\n",
@@ -474,16 +546,6 @@ static int write_policy(struct policy *p, char **ret)
 	if (rules.len)
 		nuc_buf_add(&all, rules.s, rules.len);
 	return rules.failed ? -ENOMEM : nuc_buf_take(&all, ret);
-}
-
-static void policy_done(struct policy *p)
-{
-	for (size_t i = 0; i < p->n_rules; i++)
-		free(p->rules[i].path);
-	free(p->rules);
-	free(p->created);
-	free(p->removed);
-	nuc_buf_free(&p->notes);
 }
 
 static int learn(struct policy *p)
@@ -504,11 +566,10 @@ static int learn(struct policy *p)
 		return r;
 	merge(p);
 	r = fold(p);
-	compact(p);
+	if (r < 0)
+		return r;
 	merge(p);
-	compact(p);
-	drop_covered(p);
-	return r;
+	return drop_covered(p);
 }
 
 int nuc_learn_landlock(const struct nuc_trace *t, char **ret, char **ret_notes, nucleus_error **ret_err)

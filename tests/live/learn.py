@@ -288,7 +288,7 @@ class RoundTrips(Learned):
             shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
         shutil.copytree(source, self.workspace, symlinks=True, dirs_exist_ok=True)
 
-    def round_trip(self, name, script, *flags, good=None):
+    def round_trip(self, name, script, *flags, good, bound=None, bound_good=None):
         source = self.dir / "source"
         shutil.copytree(self.workspace, source, symlinks=True)
         flags = ("--workspace", self.workspace, "--timeout", f"{patience(300)}s", *flags)
@@ -296,22 +296,21 @@ class RoundTrips(Learned):
         trace = self.trace("trace", *flags, *words)
         profile = self.generate("seccomp", trace)[0]
         policy, notes = self.generate("policy", trace)
-        bound = ("--seccomp-profile", profile, "--landlock-policy", policy)
-        for more in (("--seccomp-profile", profile), bound):
-            self.tree(source)
-            out = self.work(*more, *flags, *words)
-            if good:
-                self.assertIn(good, out)
+        self.tree(source)
+        self.assertIn(good, self.work("--seccomp-profile", profile, *flags, *words))
+        self.tree(source)
+        self.assertIn(bound_good or good, self.work("--seccomp-profile", profile, "--landlock-policy", policy,
+                                                    *flags, *words[:-1], bound or script))
         # What was not seen is refused, and is allowed without.
         unseen = ("--", "/bin/bash", "-c", "cd /tmp && : >a && /bin/ln a b")
         self.work(*flags, *unseen)
         r = self.nucleus("--seccomp-profile", profile, *flags, *unseen)
         self.assertIn("Operation not permitted", r.stderr)
         self.assertNotEqual(r.returncode, 0)
-        unseen = ("--", "/bin/bash", "-c", "read -r line </etc/debian_version; echo read:$line")
+        unseen = ("--", "/bin/bash", "-c", "read -r line </etc/os-release && echo read:$line")
         self.assertIn("read:", self.work(*flags, *unseen))
         r = self.nucleus("--landlock-policy", policy, *flags, *unseen)
-        self.assertIn("/etc/debian_version: Permission denied", r.stderr)
+        self.assertIn("/etc/os-release: Permission denied", r.stderr)
         calls = {n for s in json.loads(profile.read_text())["syscalls"] if s["action"] == "SCMP_ACT_ALLOW"
                  for n in s["names"]}
         rules = policy.read_text().count("[[rules]]")
@@ -336,7 +335,11 @@ class RoundTrips(Learned):
     def test_python(self):
         self.require("/usr/bin/python3")
         self.make("workspace/test_work.py", PYTHON)
-        self.round_trip("python", "python3 -W ignore -m unittest 2>&1", good="Ran 11 tests")
+        # One of them binds any free port and connects to that: no Landlock rule can say that.
+        others = " ".join("-k " + w for w in ("subprocess", "thread", "multi", "shared", "unix", "sqlite", "temp",
+                                              "expand"))
+        self.round_trip("python", "python3 -W ignore -m unittest 2>&1", good="Ran 11 tests",
+                        bound=f"python3 -W ignore -m unittest {others} 2>&1", bound_good="Ran 10 tests")
 
     def test_npm(self):
         self.require("/usr/bin/npm", "/usr/bin/node")

@@ -504,6 +504,31 @@ START_TEST(folds)
 }
 END_TEST
 
+#define NET(op, port) WHO "\"op\":\"" op "\",\"family\":\"inet\",\"type\":\"stream\",\"port\":" #port "}\n"
+
+START_TEST(ports_that_are_others_each_time)
+{
+	static const struct {
+		const char *text, *part;
+		bool granted;
+	} cases[] = {
+		{ HEAD, "bind = []\nconnect = []\n", true },
+		{ HEAD NET("bind", 0), "bind = [0]\nconnect = []\n", true },
+		{ HEAD NET("connect", 40000) NET("connect", 80) NET("connect", 80),
+		  "bind = []\nconnect = [80, 40000]\n", true },
+		{ HEAD NET("bind", 0) NET("connect", 443), "bind = [0]\nconnect = [443]\n", true },
+		{ HEAD NET("bind", 0) NET("connect", 40000), "bind = [0]\nconnect = []\n", false },
+	};
+
+	for (size_t i = 0; i < NUC_ARRAY_SIZE(cases); i++) {
+		_cleanup_free_ char *notes = NULL, *policy = policy_of(cases[i].text, &notes);
+
+		ck_assert_msg(strstr(policy, cases[i].part), "case %zu:\n%s", i, policy);
+		ck_assert_int_eq(!strstr(notes, "not granted: connect to port 40000 by x"), cases[i].granted);
+	}
+}
+END_TEST
+
 START_TEST(no_paths_no_policy)
 {
 	_cleanup_trace_ struct nuc_trace t = { 0 };
@@ -534,6 +559,7 @@ int main(void)
 	tcase_add_test(c, difference_from_the_built_in_list);
 	tcase_add_test(c, paths_are_granted_as_they_were_seen);
 	tcase_add_test(c, folds);
+	tcase_add_test(c, ports_that_are_others_each_time);
 	tcase_add_test(c, no_paths_no_policy);
 	suite_add_tcase(s, c);
 	return run_suite(s);
