@@ -321,14 +321,15 @@ class RoundTrips(Learned):
     def test_git(self):
         self.require("/usr/bin/git")
         repo = self.workspace / "repo"
+        mine = dict(os.environ, HOME=str(self.dir))
         for words in (["init", "-q", "-b", "main", str(repo)],
                       ["-C", str(repo), "config", "user.email", "a@example.org"],
                       ["-C", str(repo), "config", "user.name", "a"]):
-            subprocess.run(["git", *words], check=True)
+            subprocess.run(["git", *words], check=True, env=mine)
         for i in range(5):
             (repo / f"file{i}").write_text(str(i))
-            subprocess.run(["git", "-C", repo, "add", "."], check=True)
-            subprocess.run(["git", "-C", repo, "commit", "-q", "-m", f"commit {i}"], check=True)
+            subprocess.run(["git", "-C", repo, "add", "."], check=True, env=mine)
+            subprocess.run(["git", "-C", repo, "commit", "-q", "-m", f"commit {i}"], check=True, env=mine)
         self.round_trip("git", "git clone -q repo clone && git -C clone log --oneline | wc -l && cat clone/file4",
                         good="5\n4")
 
