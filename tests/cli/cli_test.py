@@ -858,15 +858,15 @@ class Manual(Case):
     def test_every_function_is_in_the_overview(self):
         header = (SOURCE / "include/nucleus/nucleus.h").read_text()
         page = self.page("libnucleus.3")
-        for noun, verb in re.findall(r"\bnucleus_(error|policy|sandbox|process|stats|cgroup)_(\w+)\(\w", header):
-            if noun in ("stats", "cgroup"):
+        for noun, verb in re.findall(r"\bnucleus_(error|policy|seccomp|landlock|sandbox|process|stats|cgroup)_(\w+)\(\w", header):
+            if noun in ("stats", "cgroup", "seccomp", "landlock"):
                 self.assertIn("\\fBnucleus_%s_%s\\fR" % (noun, verb), page)
                 continue
             section = page[page.index("nucleus_%s_.." % noun):]
             self.assertIn("\\fB%s\\fR" % verb, section[:section.index(".RE")])
 
     def test_man_renders_without_complaint(self):
-        for name in ("nucleus.1", "nucleus-policy.5", "libnucleus.3"):
+        for name in ("nucleus.1", "nucleus-policy.5", "nucleus-trace.5", "libnucleus.3"):
             self.assertIn("SEE ALSO", self.render(name))
 
 
