@@ -22,6 +22,7 @@
 #define SIGKILL_ 9
 #define SIGCHLD_ 17
 #define SIGSTOP_ 19
+#define SIGSYS_ 31
 #define SIGRTMAX_ 64
 #define STACK_SIZE 65536
 #define MAX_MOUNTINFO_LINE 8192
@@ -269,13 +270,31 @@ static void end(uint32_t kind, int32_t value, uint64_t started)
 	quit(0);
 }
 
+/* siginfo_t of waitid(2), as far as it is needed. */
+struct child_info {
+	int32_t signo, error, code, pad;
+	int32_t pid;
+	uint32_t uid;
+	int32_t status;
+	uint8_t rest[100];
+};
+_Static_assert(sizeof(struct child_info) == 128, "waitid(2)");
+
 /* Reaps all that have ended; ends with the program. */
 static void reap(long program, uint64_t started)
 {
 	for (;;) {
+		struct child_info i = { .pid = 0 };
 		int status;
-		long pid = nuc_sys(__NR_wait4, -1, &status, 1 /* WNOHANG */, 0);
+		long pid;
 
+		/* It is looked at before it is reaped: its name goes with it. */
+		if (nuc_sys(__NR_waitid, 0 /* P_ALL */, 0, &i, 1 | 4 | 0x1000000 /* WNOHANG, WEXITED, WNOWAIT */,
+			    0) < 0 || !i.pid)
+			return;
+		if (ctx.plan->observe && i.code != 1 /* CLD_EXITED */ && i.status == SIGSYS_)
+			nuc_observe_killed(i.pid);
+		pid = nuc_sys(__NR_wait4, i.pid, &status, 1 /* WNOHANG */, 0);
 		if (pid <= 0)
 			return;
 		if (pid != program)

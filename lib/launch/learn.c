@@ -11,9 +11,8 @@
 #include <asm/ioctl.h>
 #include <linux/seccomp.h>
 
-#include "trace.h"
+#include "look.h"
 
-#define PATH_BYTES 4096
 #define AT_FDCWD_ (-100)
 #define AT_SYMLINK_FOLLOW_ 0x400
 #define O_PATH_ 010000000
@@ -28,130 +27,23 @@ struct found {
 	int fd;			/* O_PATH, or -1: missing */
 	uint32_t mode;
 	const char *kind;
-	char path[PATH_BYTES + 8];
+	char path[NUC_PATH_BYTES + 8];
 };
 
 /* Init has one thread, and 64 KiB of stack: these are big. */
 static struct found one, other;
-static char wanted[PATH_BYTES], asked[PATH_BYTES + 64];
-
-/* ---- the program's memory ---------------------------------------------------------------------- */
-
-static long read_memory(int32_t pid, void *to, uint64_t from, uint64_t len)
-{
-	struct {
-		void *base;
-		uint64_t len;
-	} local, remote;
-
-	local.base = to;
-	local.len = len;
-	remote.base = (void *)(uintptr_t)from;
-	remote.len = len;
-	return nuc_sys(__NR_process_vm_readv, pid, &local, 1, &remote, 1, 0);
-}
-
-/* A string of less than PATH_BYTES bytes. Page by page: what follows it need not be readable. */
-static int read_string(int32_t pid, uint64_t from, char to[PATH_BYTES])
-{
-	long have = 0;
-
-	while (from && have < PATH_BYTES) {
-		long n = 4096 - (long)(from & 4095);
-
-		if (n > PATH_BYTES - have)
-			n = PATH_BYTES - have;
-		n = read_memory(pid, to + have, from, (uint64_t)n);
-		if (n <= 0)
-			break;
-		for (long i = have; i < have + n; i++)
-			if (!to[i])
-				return 0;
-		have += n;
-		from += (uint64_t)n;
-	}
-	return -EFAULT;
-}
-
-static int still_waits(const struct nuc_seen *s)
-{
-	uint64_t id = s->id;
-
-	return nuc_sys(__NR_ioctl, s->listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) == 0;
-}
+static char wanted[NUC_PATH_BYTES], asked[NUC_PATH_BYTES + 64];
 
 /* A path of the program's. Not if it has died: the memory may have been another's. */
-static int read_path(const struct nuc_seen *s, int arg, char to[PATH_BYTES])
+static int read_path(const struct nuc_seen *s, int arg, char to[NUC_PATH_BYTES])
 {
-	if (read_string(s->pid, s->args[arg], to) == 0 && still_waits(s))
+	if (nuc_look_string(s->pid, s->args[arg], to) == 0 && nuc_look_waits(s))
 		return 0;
 	nuc_trace_unread();
 	return -EFAULT;
 }
 
 /* ---- paths ------------------------------------------------------------------------------------- */
-
-static long append(char *to, long size, long at, const char *s)
-{
-	while (*s && at < size - 1)
-		to[at++] = *s++;
-	to[at] = '\0';
-	return at;
-}
-
-static long append_number(char *to, long size, long at, uint32_t n)
-{
-	char digits[12];
-	int i = sizeof(digits) - 1;
-
-	digits[i] = '\0';
-	do
-		digits[--i] = (char)('0' + n % 10);
-	while (n /= 10);
-	return append(to, size, at, digits + i);
-}
-
-/* Whether s begins with the word w, as a whole component; gives what follows. */
-static const char *after(const char *s, const char *w)
-{
-	while (*w && *s == *w) {
-		s++;
-		w++;
-	}
-	return *w || (*s && *s != '/') ? NULL : s;
-}
-
-/* A name by which init reaches what the program's process names so. */
-static void ask(int32_t pid, int dir, const char *path)
-{
-	const long size = sizeof(asked);
-	const char *rest = after(path, "/proc/self");
-	long at = 0;
-
-	asked[0] = '\0';
-	if (!rest)
-		rest = after(path, "/proc/thread-self");
-	if (path[0] == '/' && !rest) {
-		append(asked, size, 0, path);
-		return;
-	}
-	at = append(asked, size, at, "/proc/");
-	at = append_number(asked, size, at, (uint32_t)pid);
-	if (rest) {
-		append(asked, size, at, rest);
-		return;
-	}
-	if (dir == AT_FDCWD_) {
-		at = append(asked, size, at, "/cwd");
-	} else {
-		at = append(asked, size, at, "/fd/");
-		at = append_number(asked, size, at, (uint32_t)dir);
-	}
-	if (*path) {
-		at = append(asked, size, at, "/");
-		append(asked, size, at, path);
-	}
-}
 
 static const char *kind_of(uint32_t mode)
 {
@@ -169,25 +61,6 @@ static const char *kind_of(uint32_t mode)
 	default:
 		return "device";
 	}
-}
-
-/* The canonical name of an O_PATH descriptor; -ENOENT if it has none (a pipe, a removed file). */
-static int name_of(int fd, char to[PATH_BYTES], uint32_t *ret_mode)
-{
-	char link[40];
-	uint64_t st[18]; /* struct stat of x86_64: st_nlink at 16, st_mode at 24 */
-	long n;
-
-	if (nuc_sys(__NR_fstat, fd, st) < 0 || !st[2])
-		return -ENOENT;
-	*ret_mode = (uint32_t)st[3];
-	n = append(link, sizeof(link), 0, "/proc/self/fd/");
-	append_number(link, sizeof(link), n, (uint32_t)fd);
-	n = nuc_sys(__NR_readlink, link, to, PATH_BYTES - 1);
-	if (n <= 0 || to[0] != '/')
-		return -ENOENT;
-	to[n] = '\0';
-	return 0;
 }
 
 static void forget(struct found *f)
@@ -210,7 +83,7 @@ static int find(struct found *f, int follow)
 	f->fd = (int)nuc_sys(__NR_openat, AT_FDCWD_, asked,
 			     O_PATH_ | O_CLOEXEC | (follow ? 0 : O_NOFOLLOW));
 	if (f->fd >= 0) {
-		r = name_of(f->fd, f->path, &f->mode);
+		r = nuc_look_canonical(f->fd, f->path, &f->mode);
 		if (r < 0)
 			forget(f);
 		else
@@ -225,7 +98,7 @@ static int find(struct found *f, int follow)
 		;
 	if (slash == 0 || len - slash > 255 || len == slash)
 		return -ENOENT;
-	append(last, sizeof(last), 0, asked + slash);
+	nuc_look_append(last, sizeof(last), 0, asked + slash);
 	/* These are there, or nothing is. */
 	if (last[0] == '.' && (!last[1] || (last[1] == '.' && !last[2])))
 		return -ENOENT;
@@ -233,15 +106,15 @@ static int find(struct found *f, int follow)
 	dir = (int)nuc_sys(__NR_openat, AT_FDCWD_, asked, O_PATH_ | O_CLOEXEC | O_DIRECTORY);
 	if (dir < 0)
 		return -ENOENT;
-	r = name_of(dir, f->path, &mode);
+	r = nuc_look_canonical(dir, f->path, &mode);
 	nuc_sys(__NR_close, dir);
 	if (r < 0)
 		return r;
 	for (n = 0; f->path[n]; n++)
 		;
 	if (n > 1)
-		n = append(f->path, sizeof(f->path), n, "/");
-	append(f->path, sizeof(f->path), n, last);
+		n = nuc_look_append(f->path, sizeof(f->path), n, "/");
+	nuc_look_append(f->path, sizeof(f->path), n, last);
 	return 0;
 }
 
@@ -252,7 +125,7 @@ static int look(const struct nuc_seen *s, int dir_arg, int path_arg, int follow,
 	f->fd = -1;
 	if (r < 0)
 		return r;
-	ask(s->pid, dir_arg < 0 ? AT_FDCWD_ : (int)s->args[dir_arg], wanted);
+	nuc_look_name(s->pid, dir_arg < 0 ? AT_FDCWD_ : (int)s->args[dir_arg], wanted, asked);
 	return find(f, follow);
 }
 
@@ -320,7 +193,7 @@ static int interpreter(int fd, long have)
 			return 0;
 		if (little(ph, 4) != 3)
 			continue;
-		if (little(ph + 32, 8) < 2 || little(ph + 32, 8) > PATH_BYTES - 1)
+		if (little(ph + 32, 8) < 2 || little(ph + 32, 8) > NUC_PATH_BYTES - 1)
 			return 0;
 		n = nuc_sys(__NR_pread64, fd, wanted, little(ph + 32, 8), little(ph + 8, 8));
 		if (n <= 0)
@@ -334,7 +207,7 @@ static int interpreter(int fd, long have)
 /* The program that `asked` stands for, and what the kernel executes to run it. */
 static void executed(int32_t pid)
 {
-	static char program[PATH_BYTES + 8];
+	static char program[NUC_PATH_BYTES + 8];
 	char link[40];
 
 	for (int depth = 0; depth < EXEC_DEPTH; depth++) {
@@ -347,11 +220,11 @@ static void executed(int32_t pid)
 		}
 		nuc_trace_path(pid, "exec", one.kind, one.path, depth ? program : NULL);
 		if (!depth)
-			append(program, sizeof(program), 0, one.path);
+			nuc_look_append(program, sizeof(program), 0, one.path);
 		/* Nothing else is opened for reading: that may wait, or do something. */
 		if (one.fd >= 0 && (one.mode & S_IFMT_) == 0100000u) {
-			n = append(link, sizeof(link), 0, "/proc/self/fd/");
-			append_number(link, sizeof(link), n, (uint32_t)one.fd);
+			n = nuc_look_append(link, sizeof(link), 0, "/proc/self/fd/");
+			nuc_look_append_number(link, sizeof(link), n, (uint32_t)one.fd);
 			fd = (int)nuc_sys(__NR_openat, AT_FDCWD_, link,
 					  O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 			if (fd < 0)
@@ -365,7 +238,7 @@ static void executed(int32_t pid)
 		nuc_sys(__NR_close, fd);
 		if (!more)
 			return;
-		ask(pid, AT_FDCWD_, wanted);
+		nuc_look_name(pid, AT_FDCWD_, wanted, asked);
 	}
 }
 
@@ -377,19 +250,19 @@ void nuc_learn_program(int32_t pid)
 	long n;
 	int fd;
 
-	n = append(asked, sizeof(asked), 0, "/proc/");
-	n = append_number(asked, sizeof(asked), n, (uint32_t)pid);
-	append(asked, sizeof(asked), n, "/auxv");
+	n = nuc_look_append(asked, sizeof(asked), 0, "/proc/");
+	n = nuc_look_append_number(asked, sizeof(asked), n, (uint32_t)pid);
+	nuc_look_append(asked, sizeof(asked), n, "/auxv");
 	fd = (int)nuc_sys(__NR_openat, AT_FDCWD_, asked, O_RDONLY | O_CLOEXEC);
 	while (fd >= 0 && !found && nuc_sys(__NR_read, fd, entry, sizeof(entry)) == sizeof(entry))
-		found = entry[0] == AT_EXECFN_ && read_string(pid, entry[1], wanted) == 0;
+		found = entry[0] == AT_EXECFN_ && nuc_look_string(pid, entry[1], wanted) == 0;
 	if (fd >= 0)
 		nuc_sys(__NR_close, fd);
 	if (!found) {
 		nuc_trace_unread();
 		return;
 	}
-	ask(pid, AT_FDCWD_, wanted);
+	nuc_look_name(pid, AT_FDCWD_, wanted, asked);
 	executed(pid);
 }
 
@@ -397,7 +270,7 @@ static void on_exec(const struct nuc_seen *s, int dir_arg, int path_arg)
 {
 	if (read_path(s, path_arg, wanted) < 0)
 		return;
-	ask(s->pid, dir_arg < 0 ? AT_FDCWD_ : (int)s->args[dir_arg], wanted);
+	nuc_look_name(s->pid, dir_arg < 0 ? AT_FDCWD_ : (int)s->args[dir_arg], wanted, asked);
 	executed(s->pid);
 }
 
@@ -420,7 +293,7 @@ static void on_open(const struct nuc_seen *s, int dir_arg, int path_arg, uint32_
 
 		while (one.path[n])
 			n++;
-		append(one.path, sizeof(one.path), n, "/#tmpfile");
+		nuc_look_append(one.path, sizeof(one.path), n, "/#tmpfile");
 		kind = "file";
 		record(s, "create", kind, one.path);
 	} else if ((one.mode & S_IFMT_) == 0040000u) {
@@ -442,7 +315,7 @@ static void on_openat2(const struct nuc_seen *s)
 {
 	uint64_t flags;
 
-	if (read_memory(s->pid, &flags, s->args[2], sizeof(flags)) != sizeof(flags)) {
+	if (nuc_look_memory(s->pid, &flags, s->args[2], sizeof(flags)) != sizeof(flags)) {
 		nuc_trace_unread();
 		return;
 	}
@@ -521,7 +394,7 @@ static void on_address(const struct nuc_seen *s, const char *op)
 		len = sizeof(address) - 2;
 	if (len < 3)
 		return;
-	if (read_memory(s->pid, address, s->args[1], len) != (long)len || !still_waits(s)) {
+	if (nuc_look_memory(s->pid, address, s->args[1], len) != (long)len || !nuc_look_waits(s)) {
 		nuc_trace_unread();
 		return;
 	}
@@ -530,8 +403,8 @@ static void on_address(const struct nuc_seen *s, const char *op)
 	case 1: /* AF_UNIX: a name in a directory, if it is one */
 		if (op[0] != 'b' || !address[2])
 			return;
-		append(wanted, sizeof(wanted), 0, (const char *)address + 2);
-		ask(s->pid, AT_FDCWD_, wanted);
+		nuc_look_append(wanted, sizeof(wanted), 0, (const char *)address + 2);
+		nuc_look_name(s->pid, AT_FDCWD_, wanted, asked);
 		if (find(&one, 0) == 0 && one.fd < 0)
 			record(s, "create", "socket", one.path);
 		forget(&one);

@@ -14,6 +14,7 @@
 #include <linux/seccomp.h>
 
 #include "bpf.h"
+#include "matter.h"
 #include "names.h"
 #include "observe.h"
 #include "raw.h"
@@ -32,7 +33,7 @@ static struct {
 	const struct sock_filter *filter;
 	uint32_t count;
 	int listener, pipe;
-	int traces;
+	int traces, files;
 	int32_t unseen;		/* the program, until it is known to have been executed to the end */
 	uint32_t dropped, tokens;
 	uint64_t refilled_us;
@@ -89,15 +90,14 @@ static void put_dropped(void)
 		self.dropped = dropped;
 }
 
-/* What tells calls apart: arguments that look like addresses differ each time, and say nothing. */
+/* What tells calls apart: others are addresses, or what was left in registers. */
 static uint64_t key_of(const struct seccomp_data *d)
 {
 	uint64_t key = 0xcbf29ce484222325u ^ (uint32_t)d->nr; /* FNV-1a, by words */
+	const struct nuc_matter *m = nuc_matter_of(d->nr);
 
-	for (int i = 0; i < 6; i++) {
-		key *= 0x100000001b3u;
-		key ^= d->args[i] >> 32 ? 0 : d->args[i];
-	}
+	for (unsigned int i = 0; m && i < m->count; i++)
+		key = key * 0x100000001b3u ^ nuc_matter_value(&m->arg[i], (const uint64_t *)d->args);
 	return key * 0x9e3779b97f4a7c15u;
 }
 
@@ -154,33 +154,79 @@ static void read_comm(uint32_t pid, char to[16])
 	to[n > 0 ? n : 0] = '\0';
 }
 
-static void tell_refused(const struct seccomp_notif *n, int error)
+/* `path` is NULL for none. */
+static void tell(uint32_t kind, const struct nuc_seen *s, int error, uint32_t count, const char *path)
 {
 	static struct nuc_denial_record r;
-	uint32_t count = count_of(key_of(&n->data));
+	uint32_t n = 0;
 
-	if (!count)
-		return;
 	if (!take_token()) {
 		self.dropped++;
 		return;
 	}
 	put_dropped();
-	r.kind = NUC_DENIAL_CALL;
-	r.pid = (int32_t)n->pid;
-	r.nr = n->data.nr;
+	r.kind = kind;
+	r.pid = s->pid;
+	r.nr = s->nr;
 	r.error = error;
 	r.count = count;
-	r.path_len = 0;
 	r.time_us = clock_us(0 /* CLOCK_REALTIME */);
 	for (int i = 0; i < 6; i++)
-		r.args[i] = n->data.args[i];
-	read_comm(n->pid, r.comm);
-	r.path[0] = '\0';
+		r.args[i] = s->args ? s->args[i] : 0;
+	read_comm((uint32_t)s->pid, r.comm);
+	/* What is longer is cut, and told to be longer: nobody can ask about it. */
+	for (; path && path[n]; n++)
+		if (n < sizeof(r.path) - 1)
+			r.path[n] = path[n];
+	r.path[n < sizeof(r.path) - 1 ? n : sizeof(r.path) - 1] = '\0';
+	r.path_len = n;
 	/* The number may be another's by now: then the name is, too. */
-	if (nuc_sys(__NR_ioctl, self.listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &n->id) < 0)
+	if (s->args && nuc_sys(__NR_ioctl, self.listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &s->id) < 0)
 		r.comm[0] = '\0';
 	put(&r);
+}
+
+static void seen_of(struct nuc_seen *s, const struct seccomp_notif *n)
+{
+	s->id = n->id;
+	s->listener = self.listener;
+	s->pid = (int32_t)n->pid;
+	s->nr = n->data.nr;
+	s->error = NUC_SEEN_RUN;
+	s->refused = 0;
+	s->args = (const uint64_t *)n->data.args;
+}
+
+static void tell_refused(const struct seccomp_notif *n, int error)
+{
+	uint32_t count = count_of(key_of(&n->data));
+	struct nuc_seen s;
+
+	seen_of(&s, n);
+	if (count)
+		tell(NUC_DENIAL_CALL, &s, error, count, NULL);
+}
+
+void nuc_observe_tell(const struct nuc_seen *s, int error, const char *path, int maybe)
+{
+	uint64_t key = 0xcbf29ce484222325u ^ (uint32_t)s->nr ^ (uint64_t)(uint32_t)error << 32;
+	uint32_t count;
+
+	for (long i = 0; path[i]; i++)
+		key = (key ^ (unsigned char)path[i]) * 0x100000001b3u;
+	count = count_of(key * 0x9e3779b97f4a7c15u);
+	if (maybe ? count == 1 : count)
+		tell(NUC_DENIAL_ALLOWED, s, error, count, path);
+}
+
+void nuc_observe_killed(int32_t pid)
+{
+	struct nuc_seen s;
+
+	s.pid = pid;
+	s.nr = -1;
+	s.args = NULL;
+	tell(NUC_DENIAL_KILLED, &s, 0, 1, NULL);
 }
 
 /*
@@ -192,13 +238,7 @@ static int trace(const struct seccomp_notif *n, uint32_t verdict)
 {
 	struct nuc_seen s;
 
-	s.id = n->id;
-	s.listener = self.listener;
-	s.pid = (int32_t)n->pid;
-	s.nr = n->data.nr;
-	s.error = NUC_SEEN_RUN;
-	s.refused = 0;
-	s.args = (const uint64_t *)n->data.args;
+	seen_of(&s, n);
 	if ((verdict & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_ERRNO) {
 		uint32_t error = verdict & SECCOMP_RET_DATA;
 
@@ -227,6 +267,9 @@ void nuc_observe_start(const struct nuc_context *c, int listener, int32_t progra
 		self.filter = nuc_plan_data(p, span->at);
 		self.count = span->len / (uint32_t)sizeof(*self.filter);
 	}
+	self.files = (p->observe & NUC_OBSERVE_FILES) && self.pipe >= 0;
+	if (self.files)
+		nuc_files_start(p);
 	self.traces = c->log_fd >= 0;
 	if (self.traces)
 		nuc_trace_start(p, c->log_fd);
@@ -265,6 +308,12 @@ void nuc_observe_one(void)
 	case SECCOMP_RET_ALLOW:
 	case SECCOMP_RET_LOG:
 		answer.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
+		if (self.files && !self.traces) {
+			struct nuc_seen s;
+
+			seen_of(&s, &told.n);
+			nuc_files_call(&s);
+		}
 		break;
 	case SECCOMP_RET_ERRNO: {
 		uint32_t error = verdict & SECCOMP_RET_DATA;

@@ -2,6 +2,7 @@
 /* How init is told of the program's system calls, answers, and tells the caller. Freestanding. */
 #pragma once
 
+#include "trace.h"
 #include "child.h"
 
 /*
@@ -16,3 +17,13 @@ void nuc_observe_one(void);
  * told.
  */
 uint32_t nuc_observe_end(void);
+/* A process of `pid`, a child of init's, has died of SIGSYS and is not reaped yet. */
+void nuc_observe_killed(int32_t pid);
+
+/* ---- between observe.c and observe_files.c ---------------------------------------------------------- */
+
+void nuc_files_start(const struct nuc_plan *plan);
+/* Looks whether another layer will refuse a call that the filter allows. Its caller must still wait. */
+void nuc_files_call(const struct nuc_seen *s);
+/* That it will fail with `error`; or, if `maybe`, could: told once, for the caller to ask the plan. */
+void nuc_observe_tell(const struct nuc_seen *s, int error, const char *path, int maybe);

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "denial.h"
+#include "matter.h"
 #include "names.h"
 #include "usual.h"
 #include "why.h"
@@ -202,18 +203,21 @@ static int put_facts(nucleus_denial *d, const struct nuc_denial_record *r)
 
 /* ---- calls that the filter refused ------------------------------------------------------------------ */
 
-/* "socket(16,3)": as `nucleus why` takes it. Zeros at the end say nothing. */
-static int put_call(nucleus_denial *d, const char *name, const uint64_t args[6])
+/* "socket(16,3)": as `nucleus why` takes it. Other arguments say nothing, and are 0. */
+static int put_call(nucleus_denial *d, const char *name, int nr, const uint64_t args[6])
 {
+	const struct nuc_matter *m = nuc_matter_of(nr);
 	_cleanup_buf_ struct nuc_buf b = { 0 };
-	int n = 6;
+	uint32_t shown[6] = { 0 };
+	int n = 0;
 
-	while (n && !args[n - 1])
-		n--;
+	for (unsigned int i = 0; m && i < m->count; i++) {
+		shown[m->arg[i].arg] = (uint32_t)args[m->arg[i].arg];
+		n = m->arg[i].arg >= n ? m->arg[i].arg + 1 : n;
+	}
 	nuc_buf_puts(&b, name);
 	for (int i = 0; i < n; i++)
-		nuc_buf_printf(&b, args[i] > 0xffff ? "%s0x%llx" : "%s%llu", i ? "," : "(",
-			       (unsigned long long)args[i]);
+		nuc_buf_printf(&b, shown[i] > 0xffff ? "%s0x%x" : "%s%u", i ? "," : "(", shown[i]);
 	if (n)
 		nuc_buf_puts(&b, ")");
 	return take(d, TARGET, &b);
@@ -233,7 +237,7 @@ static int of_call(const struct nuc_plan *plan, const struct nuc_denial_record *
 	e = nuc_why(plan, &q, &a);
 	if (e == -ENOMEM)
 		return e;
-	e = put_call(d, q.target, r->args);
+	e = put_call(d, q.target, r->nr, r->args);
 	if (e == 0)
 		e = put_errno(d, r->error);
 	if (e < 0)
@@ -320,9 +324,9 @@ static int questions_of(const struct nuc_denial_record *r, enum nuc_asked ret[2]
  * Programs look for what is not there all the time. It is the sandbox's doing only where the host has
  * it, and then there is something to give.
  */
-static bool nobody_misses(const struct nuc_question *q, const struct nuc_answer *a)
+static bool is_looking(const struct nuc_question *q, const struct nuc_answer *a)
 {
-	return a->error == ENOENT && !a->fix &&
+	return a->error == ENOENT &&
 	       (q->asked == NUC_ASKED_READ || q->asked == NUC_ASKED_EXEC || q->asked == NUC_ASKED_CONNECT);
 }
 
@@ -345,7 +349,7 @@ static int of_allowed(const struct nuc_plan *plan, const struct nuc_denial_recor
 		if (e < 0)
 			return e == -EINVAL ? -ENOENT : e;
 	}
-	if (!a.refused || nobody_misses(&q, &a))
+	if (!a.refused || (is_looking(&q, &a) && !a.fix))
 		return -ENOENT;
 	nuc_denial_escape(&target, r->path, r->path_len);
 	e = take(d, TARGET, &target);
@@ -353,7 +357,7 @@ static int of_allowed(const struct nuc_plan *plan, const struct nuc_denial_recor
 		e = put_errno(d, a.error);
 	return e < 0 ? e
 		     : put_words(d, a.layer, operations[q.asked], a.rule, a.origin, a.fix, false,
-				 a.error == ENOENT);
+				 is_looking(&q, &a));
 }
 
 /* ---- all records ------------------------------------------------------------------------------------- */

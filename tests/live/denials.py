@@ -222,4 +222,138 @@ threading.Event().wait()
         self.assertEqual([d["program"] for d in found], ["unshare"])
 
 
-CASES = (Denials,)
+# What a program does, and by what it is then refused: run inside, it says how each ended.
+ACTS = """
+import errno, os, socket, sys
+def act(question, what):
+    try: what(); result = 'OK'
+    except OSError as e: result = errno.errorcode[e.errno]
+    print(question, result)
+act('open:/etc/shadow', lambda: open('/etc/shadow').close())
+act('open:/etc/passwd', lambda: open('/etc/passwd').close())
+act('write:/workspace/file', lambda: open('/workspace/file', 'a').close())
+act('write:/workspace/new', lambda: open('/workspace/new', 'w').close())
+act('create:/workspace/dir', lambda: os.mkdir('/workspace/dir'))
+act('remove:/workspace/file', lambda: os.unlink('/workspace/file'))
+act('create:/workspace/other', lambda: os.rename('/workspace/file', '/workspace/other'))
+act('write:/usr/bin/env', lambda: os.chmod('/usr/bin/env', 0o777))
+act('write:/etc/hosts', lambda: open('/etc/hosts', 'w').close())
+act('create:/usr/share/new', lambda: os.symlink('x', '/usr/share/new'))
+act('create:/srv/deep/dir', lambda: os.mkdir('/srv/deep/dir'))
+os.chdir('/usr/share')
+act('create:/usr/share/relative', lambda: os.mkdir('relative'))
+fd = os.open('/usr', os.O_RDONLY)
+act('create:/usr/at', lambda: os.mkdir('at', dir_fd=fd))
+open('/tmp/program', 'w').write('#!/bin/sh\\n'); os.chmod('/tmp/program', 0o755)
+act('exec:/tmp/program', lambda: os.execv('/tmp/program', ['x']))
+act('connect:192.0.2.1:443', lambda: socket.create_connection(('192.0.2.1', 443)))
+act('connect:[2001:db8:0:0:0:0:0:1]:443', lambda: socket.create_connection(('2001:db8::1', 443)))
+act('bind:80', lambda: socket.socket().bind(('127.0.0.1', 80)))
+act('bind:0', lambda: socket.socket().bind(('127.0.0.1', 0)))
+act('create:/tmp/fine', lambda: os.mkdir('/tmp/fine'))
+act('remove:/tmp/fine', lambda: os.rmdir('/tmp/fine'))
+"""
+
+HOSTILE = """
+import ctypes, mmap, os, threading
+libc = ctypes.CDLL(None, use_errno=True)
+call = libc.syscall
+# Pointers to nothing, to the kernel, to the end of a page before a hole, to a string without an end.
+page = mmap.mmap(-1, 8192)
+at = ctypes.addressof(ctypes.c_char.from_buffer(page))
+libc.munmap(ctypes.c_void_p(at + 4096), 4096)
+ctypes.memset(at, ord('a'), 4096)
+for path in (0, 1, 2**64 - 1, 2**63, 0xffffffff81000000, at, at + 4095, at + 4000):
+    for nr in (2, 257, 83, 87, 82, 59, 88, 90):
+        a = ctypes.c_void_p(path)
+        call(nr, a, a, a, 0) if nr != 257 else call(nr, -100, a, 0, 0)
+for length in (-1, 0, 1, 2, 3, 15, 16, 28, 109, 110, 128, 2**31 - 1):
+    for a in (0, 1, at, at + 4090, 2**63):
+        call(42, 3, ctypes.c_void_p(a), length); call(49, 3, ctypes.c_void_p(a), length)
+# Nothing of this may make init wait.
+os.symlink('/tmp/loop', '/tmp/loop')
+for name in ('/tmp/loop', '/tmp/' + 'x' * 255, '/' + 'x/' * 2000, '/proc/self/mem', '/proc/self/fd/0', '/dev/fd/1',
+             '/proc/1/fd/3', '/proc/1/mem', '/dev/stdin', '/dev/ptmx', '/proc/self/cwd/x', '..', '.', '/', '//',
+             '/../..', '/workspace/fifo', '/workspace/fifo/x', 'a' * 4095, '\\x1b[31m', 'a\\nb', '"}'):
+    for flags in (os.O_RDONLY | os.O_NONBLOCK, os.O_WRONLY | os.O_NONBLOCK, os.O_WRONLY | os.O_CREAT | os.O_NONBLOCK):
+        try: os.close(os.open(name, flags, 0o600))
+        except OSError: pass
+# Processes that die in the call, and names that change meanwhile.
+def swap():
+    for i in range(300):
+        try: os.rename('/tmp/a', '/tmp/b'); os.rename('/tmp/b', '/tmp/a')
+        except OSError: pass
+open('/tmp/a', 'w').close()
+threads = [threading.Thread(target=swap) for _ in range(4)]
+for t in threads: t.start()
+for i in range(30):
+    pid = os.fork()
+    if pid == 0:
+        while True:
+            try: open('/tmp/a').close(); open('/etc/none').close()
+            except OSError: pass
+    os.kill(pid, 9); os.waitpid(pid, 0)
+for t in threads: t.join()
+print('survived')
+"""
+
+
+class OtherLayers(Case):
+    """--observe all: refusals by mounts, permissions and the network."""
+
+    def records(self, *args):
+        r = self.nucleus("--quiet", "--observe", "all", "--denials", "json", *args)
+        self.assertEqual(r.returncode, 0, r.stderr)
+        return r.stdout, [json.loads(line) for line in r.stderr.splitlines() if line.startswith("{")]
+
+    def test_what_is_told_is_what_happened(self):
+        workspace = self.make_dir("workspace")
+        self.make("workspace/file", "x", mode=0o666)
+        out, found = self.records("--workspace", workspace, "--workspace-mode", "bind-ro", "--", "python3", "-c",
+                                  ACTS)
+        happened = dict(line.rsplit(" ", 1) for line in out.splitlines())
+        refused = {q: e for q, e in happened.items() if e != "OK"}
+        self.assertGreaterEqual(len(refused), 15, happened)
+        told = {f"{d['operation']}:{d['target']}": d for d in found}
+        for question, error in refused.items():
+            self.assertIn(question, told)
+            self.assertEqual(told[question]["errno"], error, question)
+            self.assertEqual(told[question]["certainty"], "inferred")
+        for question in happened.keys() - refused.keys():
+            self.assertNotIn(question, told)
+        self.assertIn("--workspace-mode bind-rw", told["create:/workspace/dir"]["fix"])
+        self.assertIn("password hashes", told["open:/etc/shadow"]["fix"])
+        self.assertIn("--network host", told["connect:192.0.2.1:443"]["fix"])
+
+    def test_programs_do_not_notice(self):
+        text = """cd /tmp; for i in 1 2 3 4 5 6 7 8 9; do echo $i > f$i; done; mkdir -p a/b/c; cp f* a/b; mv a d
+                  ln -s d/b link; cat link/f* | tr -d '\n'; rm -r d; ls | wc -l; exec sh -c 'echo done'"""
+        out, _ = self.records("--", "sh", "-c", text)
+        self.assertEqual(out, "12345678910\ndone\n")
+
+    def test_nothing_weighty_is_told_of_programs_that_work(self):
+        for words in (("bash", "-lc", "true"), ("python3", "-c", "import json, subprocess; subprocess.run(['true'])"),
+                      ("sh", "-c", "cd /tmp; echo 'int main(){return 0;}' > a.c; gcc -c a.c"), ("git", "--version")):
+            _, found = self.records("--", *words)
+            self.assertEqual([d for d in found if d["weight"] == "high"], [], words)
+
+    def test_init_survives_hostile_programs(self):
+        os.mkfifo(self.make_dir("workspace") / "fifo")
+        out, found = self.records("--timeout", "60s", "--workspace", self.dir / "workspace", "--workspace-mode",
+                                  "bind-rw", "--", "python3", "-c", HOSTILE)
+        self.assertEqual(out, "survived\n")
+        for d in found:
+            for value in d.values():
+                self.assertFalse(isinstance(value, str) and any(ord(c) < 32 for c in value), d)
+
+    def test_a_landlock_policy_of_ones_own(self):
+        policy = self.make("policy.toml", "min_abi = 1\n[[rules]]\npath = \"/\"\n"
+                           "access = [\"read\", \"execute\", \"readdir\"]\n")
+        text = ("import errno\ntry: open('/tmp/x', 'w')\nexcept OSError as e: print(errno.errorcode[e.errno])")
+        out, found = self.records("--landlock-policy", policy, "--", "python3", "-c", text)
+        self.assertEqual(out, "EACCES\n")
+        told = [d for d in found if d["operation"] == "write" and d["target"] == "/tmp/x"]
+        self.assertEqual([(d["layer"], d["errno"]) for d in told], [("landlock", "EACCES")], found)
+
+
+CASES = (Denials, OtherLayers)
