@@ -25,7 +25,7 @@ static void refuse_missing(struct files *f, int error)
 {
 	const struct nuc_why_node *n = &f->node;
 	struct nuc_why_state *w = f->w;
-	const char *path = is_at(w->q->target, n->path) ? w->q->target : n->path; /* or a link's */
+	const char *path = nuc_why_is_at(w->q->target, n->path) ? w->q->target : n->path; /* or a link's */
 	const char *what = nuc_sensitive_path(path);
 	struct stat st;
 

@@ -12,13 +12,6 @@ static bool wants_write(const struct nuc_why_state *w)
 	       w->q->asked == NUC_ASKED_REMOVE;
 }
 
-static bool is_at(const char *path, const char *top)
-{
-	size_t n = strlen(top);
-
-	return !strncmp(path, top, n) && (!path[n] || path[n] == '/');
-}
-
 /*
  * Whether the host has it. To look is an act where it makes automount ask a server, or a dead one's file
  * system wait: for a path that a program chose, only what the kernel has at hand (RESOLVE_CACHED, Linux
@@ -65,7 +58,7 @@ char *nuc_why_fix_volume(const struct nuc_why_state *w, const char *path)
 	    strchr(real, ':') || (!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode) && !S_ISSOCK(st.st_mode)))
 		return NULL;
 	for (size_t i = 0; i < NUC_ARRAY_SIZE(own); i++)
-		if (is_at(path, own[i]) || is_at(real, own[i]))
+		if (nuc_why_is_at(path, own[i]) || nuc_why_is_at(real, own[i]))
 			return NULL;
 	what = nuc_sensitive_path(real);
 	if (!what)
@@ -81,18 +74,18 @@ char *nuc_why_fix_tmpfs(const struct nuc_why_state *w, const struct nuc_why_tree
 {
 	const struct nuc_plan *p = w->plan;
 
-	if (!dir[1] || is_at(dir, "/proc") || is_at(dir, "/dev") || is_at(dir, "/sys") || strchr(dir, ':'))
+	if (!dir[1] || nuc_why_is_at(dir, "/proc") || nuc_why_is_at(dir, "/dev") || nuc_why_is_at(dir, "/sys") || strchr(dir, ':'))
 		return NULL;
 	for (size_t i = 0; i < t->n; i++)
-		if (is_at(t->mounts[i].path, dir))
+		if (nuc_why_is_at(t->mounts[i].path, dir))
 			return NULL;
 	for (uint32_t i = 0; i < p->n[NUC_PROG_CHILD]; i++) {
 		const struct nuc_step *s = nuc_plan_step(p, p->first[NUC_PROG_CHILD] + i);
 
 		if ((s->op == NUC_OP_MKDIR || s->op == NUC_OP_FILE) &&
-		    is_at(nuc_why_text(p, s->arg[0]), dir))
+		    nuc_why_is_at(nuc_why_text(p, s->arg[0]), dir))
 			return NULL;
-		if (s->op == NUC_OP_SYMLINK && is_at(nuc_why_text(p, s->arg[1]), dir))
+		if (s->op == NUC_OP_SYMLINK && nuc_why_is_at(nuc_why_text(p, s->arg[1]), dir))
 			return NULL;
 	}
 	return nuc_why_flag(NUC_OPT_TMPFS, dir, NULL);

@@ -111,6 +111,8 @@ bool nuc_why_permits(const struct nuc_why_node *n, unsigned int want);
 
 /* Whether the host has a path; and where it really is. */
 bool nuc_why_host_has(const struct nuc_why_state *w, const char *path, struct stat *ret, char ret_real[4096]);
+/* Whether `path` is `top` or below it. */
+bool nuc_why_is_at(const char *path, const char *top);
 /* Each is owned, or NULL: there is none. */
 char *nuc_why_fix_volume(const struct nuc_why_state *w, const char *path);
 char *nuc_why_fix_tmpfs(const struct nuc_why_state *w, const struct nuc_why_tree *t, const char *dir);

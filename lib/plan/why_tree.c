@@ -21,7 +21,7 @@ static struct nuc_why_mount *add(struct nuc_why_tree *t, const char *path, enum 
 	return m;
 }
 
-static bool is_at_or_below(const char *path, const char *top)
+bool nuc_why_is_at(const char *path, const char *top)
 {
 	size_t n = strlen(top);
 
@@ -36,7 +36,7 @@ static struct nuc_why_mount *mount_of(const struct nuc_why_tree *t, const char *
 	const struct nuc_why_mount *found = NULL;
 
 	for (size_t i = 0; i < t->n; i++)
-		if (is_at_or_below(path, t->mounts[i].path) &&
+		if (nuc_why_is_at(path, t->mounts[i].path) &&
 		    (!found || strlen(t->mounts[i].path) >= strlen(found->path)))
 			found = &t->mounts[i];
 	return (struct nuc_why_mount *)found;
