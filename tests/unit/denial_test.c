@@ -107,7 +107,7 @@ START_TEST(a_refused_call)
 	check_attr(d, "count", "4");
 	check_attr(d, "weight", "high");
 	check_attr(d, "nonsense", NULL);
-	ck_assert_ptr_nonnull(strstr(nucleus_denial_attr(d, "fix"), "this opens: control over"));
+	ck_assert_ptr_nonnull(strstr(nucleus_denial_attr(d, "fix"), "this opens: "));
 	nucleus_denial_free(d);
 	nucleus_denial_free(NULL);
 }
