@@ -25,7 +25,9 @@ static void refuse_missing(struct files *f, int error)
 {
 	const struct nuc_why_node *n = &f->node;
 	struct nuc_why_state *w = f->w;
-	const char *path = nuc_why_is_at(w->q->target, n->path) ? w->q->target : n->path; /* or a link's */
+	/* All of it, unless that is a link's, or leads elsewhere. */
+	const char *target = w->q->target;
+	const char *path = strstr(target, "/..") || !nuc_why_is_at(target, n->path) ? n->path : target;
 	const char *what = nuc_sensitive_path(path);
 	struct stat st;
 
