@@ -76,9 +76,12 @@ static void on_entry(struct trace *t, pid_t pid, const struct __ptrace_syscall_i
 		kill(t->victim.pid, SIGKILL);
 		return;
 	}
-	/* A call that does not exist does nothing; its result is replaced on the way out. */
+	/*
+	 * A call that does nothing takes its place, and its result is replaced on the way out. One that
+	 * does not exist would be refused by the filter, and told to init, who waits for the exec.
+	 */
 	if (ptrace(PTRACE_GETREGS, pid, 0, &regs) == 0) {
-		regs.orig_rax = (unsigned long long)-1;
+		regs.orig_rax = SYS_getpid;
 		ptrace(PTRACE_SETREGS, pid, 0, &regs);
 		find(t, pid)->replace = true;
 	}
