@@ -106,6 +106,11 @@ class Limits(Case):
         self.assertEqual((outcome["outcome"], outcome["code"], outcome["exit_status"], out),
                          ("oom", signal.SIGKILL, OOM, ""))
         self.assertIn("limits.memory", said)
+        self.assertEqual([(d["layer"], d["operation"], d["certainty"]) for d in outcome["denials"]],
+                         [("cgroup", "memory", "certain")])
+        self.assertIn(f"limits.memory = {32 << 20} was reached", outcome["denials"][0]["rule"])
+        self.assertIn("--memory", outcome["denials"][0]["fix"])
+        self.assertEqual(outcome["denials"][0]["origin"], "--memory")
         self.assertGreater(outcome["oom_kills"], 0)
         # The kernel charges in batches: it is full but for the last of them.
         self.assertGreater(outcome["memory_peak_bytes"], 31 << 20)
@@ -176,6 +181,9 @@ class Limits(Case):
                 self.assertEqual((outcome["outcome"], out), ("exited", str(limit - 2)))
                 self.assertEqual(outcome["processes_peak"], limit)
                 self.assertEqual(outcome["processes_refused"], 1)
+                self.assertEqual([(d["layer"], d["operation"], d["errno"], d["count"], d["certainty"])
+                                  for d in outcome["denials"]],
+                                 [("cgroup", "processes", "EAGAIN", 1, "certain")])
         outcome, out, _ = self.hog("fork", 8, flags=["--pids", 10])
         self.assertEqual((out, outcome["processes_refused"]), ("8", 0))
 
