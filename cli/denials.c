@@ -8,7 +8,7 @@
 
 #include "cli.h"
 
-/* For one piece of a line on standard error, which the program may share and fill. */
+/* For a line on standard error, which the program may share and fill; none once that was in vain. */
 #define PATIENCE_MS 100
 
 /* ---- where it is told ---------------------------------------------------------------------- */
@@ -63,11 +63,11 @@ void cli_denials_done(struct cli_denials *d)
 		nucleus_denial_free(d->likely[i]);
 }
 
-static bool is_writable(int fd)
+static bool is_writable(int fd, int patience_ms)
 {
 	struct pollfd p = { .fd = fd, .events = POLLOUT };
 
-	return poll(&p, 1, PATIENCE_MS) > 0 && !(p.revents & (POLLERR | POLLNVAL));
+	return poll(&p, 1, patience_ms) > 0 && !(p.revents & (POLLERR | POLLNVAL));
 }
 
 /*
@@ -82,7 +82,7 @@ static bool put(const struct cli_denials *d, const char *s, size_t len)
 		size_t piece = len < PIPE_BUF ? len : PIPE_BUF;
 		ssize_t n;
 
-		if (!is_writable(fd))
+		if (!is_writable(fd, d->broken ? 0 : PATIENCE_MS))
 			return false;
 		n = write(fd, s, piece);
 		if (n < 0 && errno == EINTR)
