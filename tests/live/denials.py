@@ -119,6 +119,18 @@ class Denials(Case):
         self.assertIn("limits.timeout = 300 ms was over", r.stderr)
         self.assertIn("--timeout", r.stderr)
 
+    def test_processes_that_the_filter_ended(self):
+        """The program, an orphan that init reaps, a child of which only the program's status tells."""
+        bad = "import ctypes; ctypes.CDLL(None).syscall(246, 0, 0, 0, 0)"  # kexec_load
+        orphan = f"import os, time\nif os.fork() == 0:\n  if os.fork() == 0:\n    {bad}\n  os._exit(0)\nos.wait()\n"
+        for words, code in ((("python3", "-c", bad), 128 + 31),
+                            (("python3", "-c", orphan + "time.sleep(1)"), 0),
+                            (("sh", "-c", f"exec 2>/dev/null; python3 -c '{bad}'; exit $?"), 128 + 31)):
+            found = self.records("--", *words, code=code)
+            self.assertEqual([(d["layer"], d["operation"], d["certainty"]) for d in found],
+                             [("seccomp", "syscall", "inferred")], words)
+            self.assertIn("SIGSYS", found[0]["rule"])
+
     # ---- hostile programs ------------------------------------------------------------------------
 
     def test_names_cannot_forge(self):
