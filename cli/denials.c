@@ -172,7 +172,8 @@ static void tell(struct cli_denials *d, const nucleus_denial *denial)
 
 static bool is_same(const nucleus_denial *a, const nucleus_denial *b)
 {
-	return !strcmp(attr(a, "operation"), attr(b, "operation")) && !strcmp(attr(a, "target"), attr(b, "target"));
+	return !strcmp(attr(a, "operation"), attr(b, "operation")) &&
+	       !strcmp(attr(a, "target"), attr(b, "target"));
 }
 
 /*

@@ -6,9 +6,12 @@ static nucleus_sandbox *sandbox;
 
 static void set_up(void)
 {
+	int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
 	sandbox = make_sandbox(ARGV("limits.timeout=1m"));
 	/* What the programs say of their failures is not for the test's output. */
-	ck_assert_int_eq(nucleus_sandbox_set_stdio(sandbox, -1, -1, open("/dev/null", O_WRONLY | O_CLOEXEC)), 0);
+	ck_assert_int_ge(null, 0);
+	ck_assert_int_eq(nucleus_sandbox_set_stdio(sandbox, -1, -1, null), 0);
 }
 
 static void tear_down(void)
