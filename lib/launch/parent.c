@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The caller's side of a launch: descriptors, clone3, the rendezvous for copies, the report. */
+/* The caller's side of a launch: clone3, the rendezvous for copies, the report. */
 #include <fcntl.h>
 #include <linux/sched.h>
 #include <poll.h>
@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 
 #include "failure.h"
-#include "launch.h"
+#include "parent.h"
 #include "raw.h"
 
 #ifndef CLONE_CLEAR_SIGHAND
@@ -20,24 +20,6 @@
 #ifndef CLONE_INTO_CGROUP
 #define CLONE_INTO_CGROUP 0x200000000ULL
 #endif
-
-/* All that one launch holds in the caller: closed, ended and freed on every path. */
-struct launch {
-	const struct nuc_prepared *prepared;
-	struct nuc_context ctx;
-	struct nuc_context *shared; /* of a child with a memory of its own: its steps and error; or NULL */
-	int stdio[3];			/* copies of ours, or -1 */
-	int report_read, report_write;
-	int denial_read, denial_write;
-	int log;			/* the file of a trace; if all fails it is removed */
-	int caller, control, control_child;
-	int pidfd;
-	int pid;
-	const char **argv;
-	char numbers[64];
-	struct nuc_carry carry;
-	struct nuc_cgroup group;
-};
 
 /* Kills the sandbox and waits until all of it is gone. */
 static void end_sandbox(int pidfd)
@@ -78,7 +60,7 @@ void nuc_running_done(struct nuc_running *r, bool ended)
 	nuc_cgroup_parent_unref(r->groups);
 }
 
-static void launch_done(struct launch *l)
+static void launch_done(struct nuc_launch *l)
 {
 	if (l->pidfd >= 0) {
 		end_sandbox(l->pidfd);
@@ -105,188 +87,14 @@ static void launch_done(struct launch *l)
 	free(l->argv);
 }
 
-static const struct nuc_context *told(const struct launch *l)
+static const struct nuc_context *told(const struct nuc_launch *l)
 {
 	return l->shared ? l->shared : &l->ctx;
 }
 
-/* ---- descriptors ------------------------------------------------------------------------------------ */
-
-/* Makes ctx.stdio[i] something that the child can put at i; -1 where it is there already. */
-static int take_stdio(struct launch *l, int i, int given)
-{
-	int fd = given < 0 ? i : given, flags = fcntl(fd, F_GETFD), copy;
-
-	if (flags < 0) {
-		if (given >= 0)
-			return -EBADF;
-		copy = open("/dev/null", O_RDWR | O_CLOEXEC | O_NOCTTY);
-		if (copy >= 0)
-			copy = nuc_fd_above_stdio(copy);
-	} else if (fd == i && !(flags & FD_CLOEXEC)) {
-		l->ctx.stdio[i] = -1;
-		return 0;
-	} else {
-		copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-	}
-	if (copy < 0)
-		return copy == -1 ? -errno : copy;
-	l->stdio[i] = l->ctx.stdio[i] = copy;
-	return 0;
-}
-
-static int open_pair(int (*make)(int fds[2]), int *ret_a, int *ret_b)
-{
-	int fds[2];
-
-	if (make(fds) < 0)
-		return -errno;
-	*ret_a = nuc_fd_above_stdio(fds[0]);
-	*ret_b = nuc_fd_above_stdio(fds[1]);
-	return *ret_a < 0 ? *ret_a : *ret_b < 0 ? *ret_b : 0;
-}
-
-static int make_pipe(int fds[2])
-{
-	return pipe2(fds, O_CLOEXEC);
-}
-
-/* Neither init nor whoever reads may wait for the other. */
-static int make_lazy_pipe(int fds[2])
-{
-	return pipe2(fds, O_CLOEXEC | O_NONBLOCK);
-}
-
-static int make_socket(int fds[2])
-{
-	return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds);
-}
-
-static int open_all(struct launch *l, const int stdio[3])
-{
-	const struct nuc_plan *plan = l->prepared->plan;
-	int r;
-
-	for (int i = 0; i < 3; i++) {
-		r = take_stdio(l, i, stdio[i]);
-		if (r < 0)
-			return r;
-	}
-	r = open_pair(make_pipe, &l->report_read, &l->report_write);
-	if (r < 0)
-		return r;
-	if (plan->observe) {
-		r = open_pair(make_lazy_pipe, &l->denial_read, &l->denial_write);
-		if (r < 0)
-			return r;
-	}
-	if (plan->count[NUC_OP_SEND_DIR]) {
-		r = open_pair(make_socket, &l->control, &l->control_child);
-		if (r < 0)
-			return r;
-	}
-	l->caller = (int)syscall(__NR_pidfd_open, getpid(), 0);
-	if (l->caller < 0)
-		return -errno;
-	l->caller = nuc_fd_above_stdio(l->caller);
-	return l->caller < 0 ? l->caller : 0;
-}
-
-/*
- * The file of a trace. Always a new one: nothing that is there is overwritten, and no link in the last
- * place is followed. Nobody else may read what a program does.
- */
-static int open_log(struct launch *l, nucleus_error **ret_err)
-{
-	const char *path = nuc_plan_data(l->prepared->plan, l->prepared->plan->log);
-	struct nuc_where where = { "launch", "trace", NULL, NULL };
-	int fd;
-
-	if (!*path)
-		return 0;
-	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY, 0600);
-	if (fd < 0) {
-		where.hint = errno == EEXIST ? "a trace is a new file: remove that one, or name another" : NULL;
-		return nuc_fail(ret_err, -errno, &where, "cannot make %s for the trace: %s", path,
-				strerror(errno));
-	}
-	l->log = nuc_fd_above_stdio(fd);
-	if (l->log < 0)
-		return nuc_fail(ret_err, l->log, &where, "cannot keep the trace open: %s", strerror(-l->log));
-	return 0;
-}
-
-/*
- * A directory of the host would be a way out, whatever the new root is: fchdir() and "..", past all
- * mounts, and past Landlock for what is not an opening: stat, chmod, connect (CVE-2024-21626).
- */
-static bool is_directory(int fd)
-{
-	struct stat st;
-
-	return fstat(fd, &st) == 0 && S_ISDIR(st.st_mode);
-}
-
-static int check_stdio(const int stdio[3], nucleus_error **ret_err)
-{
-	static const char *const names[] = { "standard input", "standard output", "standard error" };
-	const struct nuc_where where = { "launch", "descriptors", NULL,
-					 "redirect it from or to a file, a pipe or /dev/null" };
-
-	for (int i = 0; i < 3; i++)
-		if (is_directory(stdio[i] < 0 ? i : stdio[i]))
-			return nuc_fail(ret_err, -EISDIR, &where,
-					"%s is a directory, which would lead out of the sandbox",
-					names[i]);
-	return 0;
-}
-
-/* Whether a number is that of a descriptor which the library itself opened for this sandbox. */
-static bool is_own(const struct nuc_prepared *p, int fd)
-{
-	bool own = fd == p->init_fd || fd == p->plan_fd || fd == p->status_fd;
-
-	for (int i = 0; i < NUC_SLOTS; i++)
-		own |= fd == p->slots[i];
-	return own;
-}
-
-/*
- * Descriptors to pass must be open, and the caller's: a number that it does not use may be one of ours,
- * now that they are prepared, or a moment later.
- */
-static int check_passed(const struct nuc_prepared *p, nucleus_error **ret_err)
-{
-	const struct nuc_plan *plan = p->plan;
-	const struct nuc_where where = { "launch", "descriptors", "process.pass-fds",
-					 "open it before the start, and not with O_CLOEXEC only" };
-	const struct nuc_where directory = { "launch", "descriptors", "process.pass-fds",
-					     "bind it as a volume" };
-
-	for (uint32_t i = 0; i < plan->n[NUC_PROG_CHILD]; i++) {
-		const struct nuc_step *s = nuc_plan_step(plan, plan->first[NUC_PROG_CHILD] + i);
-		const struct nuc_span *span = nuc_plan_data(plan, s->arg[0]);
-
-		if (s->op != NUC_OP_CLOSE_FDS)
-			continue;
-		for (uint32_t k = 0; k < span->len / sizeof(uint32_t); k++) {
-			uint32_t fd = ((const uint32_t *)nuc_plan_data(plan, span->at))[k];
-
-			if (fcntl((int)fd, F_GETFD) < 0 || is_own(p, (int)fd))
-				return nuc_fail(ret_err, -EBADF, &where,
-						"descriptor %u is to be passed, but is not open", fd);
-			if (is_directory((int)fd))
-				return nuc_fail(ret_err, -EISDIR, &directory,
-						"descriptor %u is a directory, which would lead out "
-						"of the sandbox", fd);
-		}
-	}
-	return 0;
-}
-
 /* ---- the group ---------------------------------------------------------------------------------------- */
 
-static int make_group(struct launch *l, nucleus_error **ret_err)
+static int make_group(struct nuc_launch *l, nucleus_error **ret_err)
 {
 	const struct nuc_plan *plan = l->prepared->plan;
 
@@ -308,7 +116,7 @@ static int make_group(struct launch *l, nucleus_error **ret_err)
 
 /* ---- clone ------------------------------------------------------------------------------------------- */
 
-static int build_argv(struct launch *l, const char *const *argv)
+static int build_argv(struct nuc_launch *l, const char *const *argv)
 {
 	size_t n = 0;
 
@@ -326,7 +134,7 @@ static int build_argv(struct launch *l, const char *const *argv)
 	return 0;
 }
 
-static int start_child(struct launch *l)
+static int start_child(struct nuc_launch *l)
 {
 	const struct nuc_prepared *p = l->prepared;
 	struct nuc_clone_args args = {
@@ -401,7 +209,7 @@ static int start_child(struct launch *l)
 /* ---- copies ------------------------------------------------------------------------------------------- */
 
 /* End of file cannot be waited for alone, as in await_ready(). */
-static int receive_dir(const struct launch *l)
+static int receive_dir(const struct nuc_launch *l)
 {
 	struct pollfd fds[] = { { .fd = l->control, .events = POLLIN },
 				{ .fd = l->pidfd, .events = POLLIN } };
@@ -456,7 +264,7 @@ static int open_source(const char *path, const struct nuc_bind *bind, nucleus_er
 	return nuc_fd_above_stdio(fd);
 }
 
-static int copy_one(struct launch *l, const struct nuc_step *s, nucleus_error **ret_err)
+static int copy_one(struct nuc_launch *l, const struct nuc_step *s, nucleus_error **ret_err)
 {
 	const struct nuc_plan *plan = l->prepared->plan;
 	const struct nuc_bind *bind = nuc_plan_data(plan, s->arg[1]);
@@ -492,7 +300,7 @@ static int copy_one(struct launch *l, const struct nuc_step *s, nucleus_error **
 	return send(l->control, "", 1, MSG_NOSIGNAL) == 1 ? 0 : -errno;
 }
 
-static int copy_all(struct launch *l, nucleus_error **ret_err)
+static int copy_all(struct nuc_launch *l, nucleus_error **ret_err)
 {
 	const struct nuc_plan *plan = l->prepared->plan;
 
@@ -509,7 +317,7 @@ static int copy_all(struct launch *l, nucleus_error **ret_err)
 /* ---- the report --------------------------------------------------------------------------------------- */
 
 /* How far it came: init's page if the child came as far as executing it. */
-static uint32_t step_reached(const struct launch *l)
+static uint32_t step_reached(const struct nuc_launch *l)
 {
 	const struct nuc_plan *plan = l->prepared->plan;
 
@@ -520,7 +328,7 @@ static uint32_t step_reached(const struct launch *l)
  * Reads what init says: once, that the program runs or what failed. End of file cannot be waited for
  * alone: a child that another thread forks meanwhile holds the write end as well.
  */
-static int await_ready(struct launch *l, const char *program, nucleus_error **ret_err)
+static int await_ready(struct nuc_launch *l, const char *program, nucleus_error **ret_err)
 {
 	const struct nuc_plan *plan = l->prepared->plan;
 
@@ -565,7 +373,7 @@ static int await_ready(struct launch *l, const char *program, nucleus_error **re
 int nuc_launch(struct nuc_prepared *p, const int stdio[3], const char *const *argv,
 	       struct nuc_running *ret, nucleus_error **ret_err)
 {
-	_cleanup_(launch_done) struct launch l = {
+	_cleanup_(launch_done) struct nuc_launch l = {
 		.prepared = p,
 		.stdio = { -1, -1, -1 },
 		.report_read = -1,
@@ -583,16 +391,14 @@ int nuc_launch(struct nuc_prepared *p, const int stdio[3], const char *const *ar
 	const struct nuc_where where = { .stage = "launch", .layer = "descriptors" };
 	int64_t started = nuc_now_us();
 	nucleus_error *err = NULL;
-	int r = check_passed(p, ret_err);
+	int r = nuc_launch_check(p, stdio, ret_err);
 
-	if (r == 0)
-		r = check_stdio(stdio, ret_err);
 	if (r < 0)
 		return r;
-	r = open_log(&l, ret_err);
+	r = nuc_launch_open_log(&l, ret_err);
 	if (r < 0)
 		return r;
-	r = open_all(&l, stdio);
+	r = nuc_launch_open(&l, stdio);
 	if (r == 0)
 		r = build_argv(&l, argv);
 	if (r < 0)

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: MIT */
+/* What a launch opens, and which of the caller's descriptors may go into a sandbox. */
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include "parent.h"
+
+/* Makes ctx.stdio[i] something that the child can put at i; -1 where it is there already. */
+static int take_stdio(struct nuc_launch *l, int i, int given)
+{
+	int fd = given < 0 ? i : given, flags = fcntl(fd, F_GETFD), copy;
+
+	if (flags < 0) {
+		if (given >= 0)
+			return -EBADF;
+		copy = open("/dev/null", O_RDWR | O_CLOEXEC | O_NOCTTY);
+		if (copy >= 0)
+			copy = nuc_fd_above_stdio(copy);
+	} else if (fd == i && !(flags & FD_CLOEXEC)) {
+		l->ctx.stdio[i] = -1;
+		return 0;
+	} else {
+		copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	}
+	if (copy < 0)
+		return copy == -1 ? -errno : copy;
+	l->stdio[i] = l->ctx.stdio[i] = copy;
+	return 0;
+}
+
+static int open_pair(int (*make)(int fds[2]), int *ret_a, int *ret_b)
+{
+	int fds[2];
+
+	if (make(fds) < 0)
+		return -errno;
+	*ret_a = nuc_fd_above_stdio(fds[0]);
+	*ret_b = nuc_fd_above_stdio(fds[1]);
+	return *ret_a < 0 ? *ret_a : *ret_b < 0 ? *ret_b : 0;
+}
+
+static int make_pipe(int fds[2])
+{
+	return pipe2(fds, O_CLOEXEC);
+}
+
+/* Neither init nor whoever reads may wait for the other. */
+static int make_lazy_pipe(int fds[2])
+{
+	return pipe2(fds, O_CLOEXEC | O_NONBLOCK);
+}
+
+static int make_socket(int fds[2])
+{
+	return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds);
+}
+
+int nuc_launch_open(struct nuc_launch *l, const int stdio[3])
+{
+	const struct nuc_plan *plan = l->prepared->plan;
+	int r;
+
+	for (int i = 0; i < 3; i++) {
+		r = take_stdio(l, i, stdio[i]);
+		if (r < 0)
+			return r;
+	}
+	r = open_pair(make_pipe, &l->report_read, &l->report_write);
+	if (r < 0)
+		return r;
+	if (plan->observe) {
+		r = open_pair(make_lazy_pipe, &l->denial_read, &l->denial_write);
+		if (r < 0)
+			return r;
+	}
+	if (plan->count[NUC_OP_SEND_DIR]) {
+		r = open_pair(make_socket, &l->control, &l->control_child);
+		if (r < 0)
+			return r;
+	}
+	l->caller = (int)syscall(__NR_pidfd_open, getpid(), 0);
+	if (l->caller < 0)
+		return -errno;
+	l->caller = nuc_fd_above_stdio(l->caller);
+	return l->caller < 0 ? l->caller : 0;
+}
+
+/*
+ * The file of a trace. Always a new one: nothing that is there is overwritten, and no link in the last
+ * place is followed. Nobody else may read what a program does.
+ */
+int nuc_launch_open_log(struct nuc_launch *l, nucleus_error **ret_err)
+{
+	const char *path = nuc_plan_data(l->prepared->plan, l->prepared->plan->log);
+	struct nuc_where where = { "launch", "trace", NULL, NULL };
+	int fd;
+
+	if (!*path)
+		return 0;
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY, 0600);
+	if (fd < 0) {
+		where.hint = errno == EEXIST ? "a trace is a new file: remove that one, or name another" : NULL;
+		return nuc_fail(ret_err, -errno, &where, "cannot make %s for the trace: %s", path,
+				strerror(errno));
+	}
+	l->log = nuc_fd_above_stdio(fd);
+	if (l->log < 0)
+		return nuc_fail(ret_err, l->log, &where, "cannot keep the trace open: %s", strerror(-l->log));
+	return 0;
+}
+
+/*
+ * A directory of the host would be a way out, whatever the new root is: fchdir() and "..", past all
+ * mounts, and past Landlock for what is not an opening: stat, chmod, connect (CVE-2024-21626).
+ */
+static bool is_directory(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+static int check_stdio(const int stdio[3], nucleus_error **ret_err)
+{
+	static const char *const names[] = { "standard input", "standard output", "standard error" };
+	const struct nuc_where where = { "launch", "descriptors", NULL,
+					 "redirect it from or to a file, a pipe or /dev/null" };
+
+	for (int i = 0; i < 3; i++)
+		if (is_directory(stdio[i] < 0 ? i : stdio[i]))
+			return nuc_fail(ret_err, -EISDIR, &where,
+					"%s is a directory, which would lead out of the sandbox",
+					names[i]);
+	return 0;
+}
+
+/* Whether a number is that of a descriptor which the library itself opened for this sandbox. */
+static bool is_own(const struct nuc_prepared *p, int fd)
+{
+	bool own = fd == p->init_fd || fd == p->plan_fd || fd == p->status_fd;
+
+	for (int i = 0; i < NUC_SLOTS; i++)
+		own |= fd == p->slots[i];
+	return own;
+}
+
+/*
+ * Descriptors to pass must be open, and the caller's: a number that it does not use may be one of ours,
+ * now that they are prepared, or a moment later.
+ */
+static int check_passed(const struct nuc_prepared *p, nucleus_error **ret_err)
+{
+	const struct nuc_plan *plan = p->plan;
+	const struct nuc_where where = { "launch", "descriptors", "process.pass-fds",
+					 "open it before the start, and not with O_CLOEXEC only" };
+	const struct nuc_where directory = { "launch", "descriptors", "process.pass-fds",
+					     "bind it as a volume" };
+
+	for (uint32_t i = 0; i < plan->n[NUC_PROG_CHILD]; i++) {
+		const struct nuc_step *s = nuc_plan_step(plan, plan->first[NUC_PROG_CHILD] + i);
+		const struct nuc_span *span = nuc_plan_data(plan, s->arg[0]);
+
+		if (s->op != NUC_OP_CLOSE_FDS)
+			continue;
+		for (uint32_t k = 0; k < span->len / sizeof(uint32_t); k++) {
+			uint32_t fd = ((const uint32_t *)nuc_plan_data(plan, span->at))[k];
+
+			if (fcntl((int)fd, F_GETFD) < 0 || is_own(p, (int)fd))
+				return nuc_fail(ret_err, -EBADF, &where,
+						"descriptor %u is to be passed, but is not open", fd);
+			if (is_directory((int)fd))
+				return nuc_fail(ret_err, -EISDIR, &directory,
+						"descriptor %u is a directory, which would lead out "
+						"of the sandbox", fd);
+		}
+	}
+	return 0;
+}
+
+int nuc_launch_check(const struct nuc_prepared *p, const int stdio[3], nucleus_error **ret_err)
+{
+	int r = check_passed(p, ret_err);
+
+	return r < 0 ? r : check_stdio(stdio, ret_err);
+}
