@@ -3,6 +3,7 @@
  * From traces to a Landlock policy (TOML): what was seen, and no more, but where a name cannot be known
  * before the run (what it creates), or where one rule says what dozens would. Each such fold is told.
  */
+#include "landlock_file.h"
 #include "learn.h"
 
 /* What a rule may grant: landlock(7)'s rights in the words of policy files. */
@@ -37,7 +38,6 @@ static const char *const never_whole[] = {
 /* Below these are programs and libraries, the same for everybody: files of one directory may be folded. */
 static const char *const fold_below[] = { "/bin", "/lib", "/lib32", "/lib64", "/opt", "/sbin", "/usr" };
 #define FOLD_FILES 12 /* so many of one directory, read or executed */
-#define MAX_RULES 4096 /* of a policy file */
 
 /* Names that are given anew each time; `to` may be read and listed, or used as terminals are. */
 static const struct {
@@ -418,22 +418,6 @@ static int drop_covered(struct policy *p)
 
 /* ---- TOML ---------------------------------------------------------------------------------------- */
 
-static void put_string(struct nuc_buf *b, const char *s)
-{
-	nuc_buf_puts(b, "\"");
-	for (; *s; s++) {
-		unsigned char c = (unsigned char)*s;
-
-		if (c == '"' || c == '\\')
-			nuc_buf_printf(b, "\\%c", c);
-		else if (c < 0x20 || c == 0x7f)
-			nuc_buf_printf(b, "\\u%04x", c);
-		else
-			nuc_buf_add(b, s, 1);
-	}
-	nuc_buf_puts(b, "\"");
-}
-
 static void put_access(struct nuc_buf *b, unsigned int access, bool quotes)
 {
 	bool first = true;
@@ -521,7 +505,7 @@ static int write_policy(struct policy *p, char **ret)
 				       rule->files);
 		}
 		nuc_buf_puts(&rules, "[[rules]]\npath = ");
-		put_string(&rules, rule->path);
+		nuc_landlock_string(&rules, rule->path);
 		nuc_buf_puts(&rules, "\naccess = [");
 		put_access(&rules, rule->access, true);
 		nuc_buf_puts(&rules, "]\n");
@@ -537,8 +521,8 @@ static int write_policy(struct policy *p, char **ret)
 		return r;
 	nuc_buf_printf(&p->notes, "%zu rules, %zu of them on directories as a whole, and %zu ports\n", p->n_rules,
 		       folds, ports);
-	if (p->n_rules > MAX_RULES)
-		nuc_buf_printf(&p->notes, "a policy may have %d rules: name directories instead\n", MAX_RULES);
+	if (p->n_rules > NUC_LANDLOCK_MAX_RULES)
+		nuc_buf_printf(&p->notes, "a policy may have %d rules: name directories instead\n", NUC_LANDLOCK_MAX_RULES);
 	nuc_buf_printf(&all,
 		       "# Made by nucleus policy generate: what was seen, and what is marked below.\n"
 		       "min_abi = %u\n",

@@ -2,8 +2,6 @@
 #include "landlock_file.h"
 #include "policy_internal.h"
 
-#define MAX_RULES 4096 /* the file is at most 1 MiB; a plan is at most 8 */
-
 /*
  * Words of the file. Those of several rights stand first, so that the writer prefers them. `write` has
  * truncate in it: where the kernel knows that right, hardly a program writes without it.
@@ -213,9 +211,9 @@ static int read_rules(const struct nuc_doc_cursor *c, const struct nuc_doc *d,
 	if (d->type != NUC_DOC_ARRAY)
 		return nuc_doc_fail(c, pos_of(d), "write [[rules]], with two brackets",
 				    "rules: an array of tables is wanted");
-	if (d->n > MAX_RULES)
+	if (d->n > NUC_LANDLOCK_MAX_RULES)
 		return nuc_doc_fail(c, pos_of(d), "name directories instead of what is in them",
-				    "more than %d rules", MAX_RULES);
+				    "more than %d rules", NUC_LANDLOCK_MAX_RULES);
 	f->rules = calloc(d->n + 1, sizeof(*f->rules));
 	if (!f->rules)
 		return nuc_doc_no_memory(c);
@@ -461,8 +459,7 @@ static int by_path(const void *a, const void *b)
 		      ((const struct nuc_landlock_rule *)b)->path);
 }
 
-/* A basic string of TOML. */
-static void put_string(struct nuc_buf *b, const char *s)
+void nuc_landlock_string(struct nuc_buf *b, const char *s)
 {
 	nuc_buf_puts(b, "\"");
 	for (; *s; s++) {
@@ -516,7 +513,7 @@ int nuc_landlock_file_write(const struct nuc_landlock_file *f, char **ret)
 	nuc_buf_printf(&b, "min_abi = %d\n", f->min_abi);
 	for (size_t i = 0; i < n; i++) {
 		nuc_buf_puts(&b, "\n[[rules]]\npath = ");
-		put_string(&b, rules[i].path);
+		nuc_landlock_string(&b, rules[i].path);
 		nuc_buf_puts(&b, "\naccess = [");
 		nuc_landlock_words(&b, rules[i].access);
 		nuc_buf_printf(&b, "]\n%s", rules[i].optional ? "optional = true\n" : "");

@@ -5,6 +5,8 @@
 #include "base.h"
 #include "landlock_abi.h"
 
+#define NUC_LANDLOCK_MAX_RULES 4096 /* the file is at most 1 MiB; a plan is at most 8 */
+
 struct nuc_landlock_pos {
 	unsigned int line, col;
 };
@@ -51,6 +53,8 @@ int nuc_landlock_file_check(const char *bytes, size_t len, const char *name, str
  */
 int nuc_landlock_file_write(const struct nuc_landlock_file *f, char **ret);
 
+/* A string of the file: a basic one of TOML. */
+void nuc_landlock_string(struct nuc_buf *b, const char *s);
 /* Rights as words of the file, `"read", "execute"`. */
 void nuc_landlock_words(struct nuc_buf *b, uint32_t access);
 /* The kernel's names of rights, "read_file,refer"; "-" if there is none. */
