@@ -125,6 +125,7 @@ int nuc_look_canonical(int fd, char to[NUC_PATH_BYTES], uint32_t *ret_mode)
 	uint64_t st[18]; /* struct stat of x86_64: st_nlink at 16, st_mode at 24 */
 	long n;
 
+	st[2] = st[3] = 0;
 	if (nuc_sys(__NR_fstat, fd, st) < 0 || !st[2])
 		return -ENOENT;
 	*ret_mode = (uint32_t)st[3];

@@ -15,7 +15,7 @@
 
 #define MAX_BYTES (64u << 20)
 #define END_BYTES (32u << 10) /* kept free for the last record */
-#define TABLE_SIZE 65536u
+#define TABLE_SIZE 65536ul
 #define NAMES 64
 #define PATH_BYTES 4096
 #define AT_FDCWD_ (-100)

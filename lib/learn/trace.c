@@ -11,6 +11,7 @@
 
 #define MAX_LINE (64u << 10)
 #define MAX_RECORDS (1u << 20)
+#define MAX_PATH_BYTES 12288 /* of 4096 bytes, each of which may have become U+FFFD */
 
 static const char *const ops[] = {
 #define X(name) #name,
@@ -279,18 +280,18 @@ static bool is_canonical(const char *path)
 static int take_path(struct reader *r, int op)
 {
 	struct nuc_trace_path p = { .op = (enum nuc_trace_op)op, .trace = r->t->traces };
-	const char *path = NULL, *what_for = NULL;
+	const char *path = "", *what_for = NULL;
 	bool inexact = false;
 	int e = get_common(r, p.comm), kind = 0;
 
 	if (e == 0)
 		e = get_word(r, "kind", kinds, NUC_ARRAY_SIZE(kinds), &kind);
 	if (e == 0)
-		e = get_string(r, "path", 3 * 4096, &path);
+		e = get_string(r, "path", MAX_PATH_BYTES, &path);
 	if (e == 0)
 		e = get_flag(r, "exact", false, &inexact);
 	if (e == 0 && json_object_get(r->record, "for"))
-		e = get_string(r, "for", 3 * 4096, &what_for);
+		e = get_string(r, "for", MAX_PATH_BYTES, &what_for);
 	if (e == 0)
 		e = all_taken(r);
 	if (e == 0 && !is_canonical(path))
@@ -449,8 +450,10 @@ int nuc_trace_load(const char *path, struct nuc_trace *t, nucleus_error **ret_er
 int nuc_trace_load_all(const char *const *paths, struct nuc_trace *t, nucleus_error **ret_err)
 {
 	const struct nuc_where where = { "learn", "trace", NULL, "nucleus run --learn FILE makes one" };
-	int r = paths && paths[0] ? 0 : nuc_fail(ret_err, -EINVAL, &where, "no trace to learn from");
+	int r = 0;
 
+	if (!paths || !paths[0])
+		return nuc_fail(ret_err, -EINVAL, &where, "no trace to learn from");
 	for (size_t i = 0; r == 0 && paths[i]; i++)
 		r = nuc_trace_load(paths[i], t, ret_err);
 	return r;
