@@ -28,6 +28,15 @@ static inline long nuc_sys6(long n, long a, long b, long c, long d, long e, long
 	nuc_sys6(n, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
 #define nuc_sys(...) nuc_sys_(__VA_ARGS__, 0, 0, 0, 0, 0, 0, 0)
 
+/* What a clock of clock_gettime(2) says, in microseconds. */
+static inline uint64_t nuc_clock_us(int clock)
+{
+	int64_t t[2] = { 0, 0 }; /* struct timespec of x86_64: seconds, nanoseconds */
+
+	nuc_sys(__NR_clock_gettime, clock, t);
+	return (uint64_t)t[0] * 1000000 + (uint64_t)t[1] / 1000;
+}
+
 /* struct clone_args of clone3(2), as of Linux 5.7 (CLONE_ARGS_SIZE_VER2). */
 struct nuc_clone_args {
 	uint64_t flags, pidfd, child_tid, parent_tid, exit_signal;

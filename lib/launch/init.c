@@ -54,14 +54,6 @@ static void report_step(uint32_t kind, uint32_t step, int32_t value)
 	report(&r);
 }
 
-static uint64_t now_us(void)
-{
-	struct timespec64 t;
-
-	nuc_sys(__NR_clock_gettime, 1 /* CLOCK_MONOTONIC */, &t);
-	return (uint64_t)t.sec * 1000000 + (uint64_t)t.nsec / 1000;
-}
-
 static const char *number(const char *s, uint32_t *ret)
 {
 	uint32_t n = 0;
@@ -264,7 +256,7 @@ static void end(uint32_t kind, int32_t value, uint64_t started)
 	r.utime_us = (uint64_t)(u.user.sec * 1000000 + u.user.usec);
 	r.stime_us = (uint64_t)(u.system.sec * 1000000 + u.system.usec);
 	r.maxrss_kb = (uint64_t)u.maxrss;
-	r.wall_us = now_us() - started;
+	r.wall_us = nuc_clock_us(1 /* CLOCK_MONOTONIC */) - started;
 	r.dropped = nuc_observe_end();
 	report(&r);
 	quit(0);
@@ -349,7 +341,7 @@ static void live(long program, long signals, uint64_t started)
 
 		if (ctx.plan->timeout_ms) {
 			uint64_t limit = (uint64_t)ctx.plan->timeout_ms * 1000;
-			uint64_t passed = now_us() - started;
+			uint64_t passed = nuc_clock_us(1 /* CLOCK_MONOTONIC */) - started;
 
 			if (passed >= limit)
 				end(NUC_REPORT_TIMEOUT, 0, started);
@@ -444,7 +436,7 @@ __attribute__((noreturn, used)) static void init_main(long argc, char **argv)
 	}
 
 	fork_at = run_until_fork(ctx.plan->first[NUC_PROG_INIT], 0);
-	started = now_us();
+	started = nuc_clock_us(1 /* CLOCK_MONOTONIC */);
 	program = start_program(fork_at);
 	if (program < 0) {
 		report_step(NUC_REPORT_FAILED, fork_at, (int32_t)-program);

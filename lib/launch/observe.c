@@ -14,6 +14,7 @@
 #include <linux/seccomp.h>
 
 #include "bpf.h"
+#include "look.h"
 #include "matter.h"
 #include "names.h"
 #include "observe.h"
@@ -43,20 +44,9 @@ static struct {
 	} seen[SEEN];
 } self;
 
-static uint64_t clock_us(int clock)
-{
-	struct {
-		int64_t sec, nsec;
-	} t;
-
-	t.sec = t.nsec = 0;
-	nuc_sys(__NR_clock_gettime, clock, &t);
-	return (uint64_t)t.sec * 1000000 + (uint64_t)t.nsec / 1000;
-}
-
 static int take_token(void)
 {
-	uint64_t now = clock_us(1 /* CLOCK_MONOTONIC */), n = (now - self.refilled_us) / REFILL_US;
+	uint64_t now = nuc_clock_us(1 /* CLOCK_MONOTONIC */), n = (now - self.refilled_us) / REFILL_US;
 
 	if (n) {
 		self.refilled_us += n * REFILL_US;
@@ -83,7 +73,7 @@ static void put_dropped(void)
 		return;
 	r.kind = NUC_DENIAL_DROPPED;
 	r.count = dropped;
-	r.time_us = clock_us(0 /* CLOCK_REALTIME */);
+	r.time_us = nuc_clock_us(0 /* CLOCK_REALTIME */);
 	self.dropped = 0;
 	put(&r);
 	if (self.dropped)
@@ -115,34 +105,15 @@ static uint32_t count_of(uint64_t key)
 	return n & (n - 1) ? 0 : n;
 }
 
-static char *put_number(char *to, uint32_t n)
-{
-	char digits[10];
-	int i = 0;
-
-	do
-		digits[i++] = (char)('0' + n % 10);
-	while (n /= 10);
-	while (i)
-		*to++ = digits[--i];
-	return to;
-}
-
-static char *put_text(char *to, const char *s)
-{
-	while (*s)
-		*to++ = *s++;
-	*to = '\0';
-	return to;
-}
-
 /* /proc/PID/comm without its newline; empty if it cannot be had. */
 static void read_comm(uint32_t pid, char to[16])
 {
 	char path[32];
 	long fd, n;
 
-	put_text(put_number(put_text(path, "/proc/"), pid), "/comm");
+	n = nuc_look_append(path, sizeof(path), 0, "/proc/");
+	n = nuc_look_append_number(path, sizeof(path), n, pid);
+	nuc_look_append(path, sizeof(path), n, "/comm");
 	to[0] = '\0';
 	fd = nuc_sys(__NR_openat, -100 /* AT_FDCWD */, path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
@@ -170,7 +141,7 @@ static void tell(uint32_t kind, const struct nuc_seen *s, int error, uint32_t co
 	r.nr = s->nr;
 	r.error = error;
 	r.count = count;
-	r.time_us = clock_us(0 /* CLOCK_REALTIME */);
+	r.time_us = nuc_clock_us(0 /* CLOCK_REALTIME */);
 	for (int i = 0; i < 6; i++)
 		r.args[i] = s->args ? s->args[i] : 0;
 	read_comm((uint32_t)s->pid, r.comm);
@@ -257,7 +228,7 @@ void nuc_observe_start(const struct nuc_context *c, int listener, int32_t progra
 	self.listener = listener;
 	self.pipe = c->denial_fd;
 	self.tokens = BURST;
-	self.refilled_us = clock_us(1);
+	self.refilled_us = nuc_clock_us(1);
 	for (uint32_t i = 0; i < p->n[NUC_PROG_INIT]; i++) {
 		const struct nuc_step *s = nuc_plan_step(p, p->first[NUC_PROG_INIT] + i);
 		const struct nuc_span *span = nuc_plan_data(p, s->arg[0]);

@@ -181,14 +181,6 @@ static void finish(uint64_t bound)
 	trace.records++;
 }
 
-static uint64_t clock_us(int clock)
-{
-	int64_t t[2] = { 0, 0 };
-
-	nuc_sys(__NR_clock_gettime, clock, t);
-	return (uint64_t)t[0] * 1000000 + (uint64_t)t[1] / 1000;
-}
-
 /* ---- what was written -------------------------------------------------------------------------- */
 
 static unsigned char form[64 + 2 * PATH_BYTES];
@@ -338,7 +330,7 @@ static int still_waits(const struct nuc_seen *s)
 static void common(int32_t pid, const char *comm)
 {
 	begin();
-	number("t", clock_us(1) - trace.started_us);
+	number("t", nuc_clock_us(1) - trace.started_us);
 	put(',');
 	number("pid", (uint32_t)pid);
 	quoted("comm", comm);
@@ -506,14 +498,14 @@ void nuc_trace_start(const struct nuc_plan *plan, int fd)
 	/* Without memory each call is written. */
 	trace.table = table < 0 && table > -4096 ? NULL : (uint64_t *)table;
 	nuc_sys(__NR_getrandom, trace.key, sizeof(trace.key), 0);
-	trace.started_us = clock_us(1);
+	trace.started_us = nuc_clock_us(1);
 	name.release[0] = '\0';
 	nuc_sys(__NR_uname, &name);
 	begin();
 	text("\"nucleus_trace\":1,\"records\":\"");
 	text(trace.learns ? "calls+paths" : "calls");
 	text("\",");
-	number("time_us", clock_us(0));
+	number("time_us", nuc_clock_us(0));
 	text(",\"library\":\"" NUCLEUS_VERSION "\",\"arch\":\"x86_64\"");
 	quoted("kernel", name.release);
 	finish(MAX_BYTES - END_BYTES);
@@ -527,7 +519,7 @@ void nuc_trace_end(void)
 		return;
 	begin();
 	text("\"end\":true,");
-	number("t", clock_us(1) - trace.started_us);
+	number("t", nuc_clock_us(1) - trace.started_us);
 	put(',');
 	number("calls", trace.calls);
 	put(',');

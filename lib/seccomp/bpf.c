@@ -32,6 +32,7 @@ static int alu(struct machine *m, const struct sock_filter *f)
 	uint32_t v = BPF_SRC(f->code) == BPF_X ? m->x : f->k;
 
 	switch (f->code) {
+	/* NOLINTNEXTLINE(misc-redundant-expression): both names are 0, and mean different things. */
 	case BPF_ALU | BPF_ADD | BPF_K:
 	case BPF_ALU | BPF_ADD | BPF_X:
 		m->a += v;

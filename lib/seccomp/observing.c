@@ -126,7 +126,7 @@ static size_t put_prologue(struct sock_filter *to, uint32_t observe, int deaf)
 int nuc_seccomp_observing(const struct sock_filter *filter, size_t count, uint32_t observe,
 			  uint16_t default_errno, struct sock_filter **ret, size_t *ret_count)
 {
-	size_t room = count + 2 * N_OURS + N_FILES + 5, n;
+	size_t room = count + N_OURS + N_OURS + N_FILES + 5, n;
 	struct sock_filter *to;
 
 	if (room > BPF_MAXINSNS)
