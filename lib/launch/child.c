@@ -331,6 +331,21 @@ static long reset_signals(void)
 	return nuc_sys(__NR_rt_sigprocmask, 2 /* SIG_SETMASK */, none, 0, 8);
 }
 
+/*
+ * The caller's session keyring may hold tickets and passwords: who has it by inheritance may read them, whatever
+ * the user or the user namespace (keyrings(7), "possession"). Where keys cannot be had at all, because the kernel has
+ * none or because the filter of a container around us refuses, the program cannot have them either.
+ */
+static long leave_keyring(void)
+{
+	long r = nuc_sys(__NR_keyctl, 1 /* KEYCTL_JOIN_SESSION_KEYRING */, 0, 0, 0, 0);
+
+	if (r >= 0)
+		return 0;
+	/* KEYCTL_READ of KEY_SPEC_SESSION_KEYRING, asking for its length only */
+	return nuc_sys(__NR_keyctl, 11, -3L, 0, 0, 0) == r && (r == -EPERM || r == -ENOSYS) ? 0 : r;
+}
+
 static long load_filter(const struct nuc_context *c, uint32_t at, unsigned long flags)
 {
 	const struct nuc_span *program = nuc_plan_data(c->plan, at);
@@ -514,6 +529,8 @@ static long perform(struct nuc_context *c, const struct nuc_step *s)
 		return nuc_sys(__NR_chdir, a);
 	case NUC_OP_RESET_SIGNALS:
 		return reset_signals();
+	case NUC_OP_KEYRING:
+		return leave_keyring();
 	case NUC_OP_SECCOMP:
 		return load_seccomp(c, s);
 	case NUC_OP_EXEC:

@@ -65,6 +65,9 @@ static const struct {
 	{ NUC_OP_LANDLOCK_POLICY_PORT, ANY, "landlock", NULL },
 	{ NUC_OP_LANDLOCK_POLICY_RULESET, ANY, "landlock", NULL },
 	{ NUC_OP_LANDLOCK_POLICY_RESTRICT, ANY, "landlock", NULL },
+	{ NUC_OP_KEYRING, EDQUOT, "keyring",
+	  "this user's keys are too many: see /proc/key-users and kernel.keys.maxkeys" },
+	{ NUC_OP_KEYRING, ANY, "keyring", NULL },
 	{ NUC_OP_SECCOMP, ANY, "seccomp", NULL },
 	{ NUC_OP_LOOPBACK, ANY, "network", NULL },
 };

@@ -39,6 +39,7 @@ struct filter {
 	size_t n;
 	uint16_t default_errno; /* what it answers to what it does not know: also a refusal */
 	uint16_t flags;		/* of the step */
+	bool keys;		/* it lets programs reach keys */
 };
 
 static int emit_filter(struct nuc_builder *b, const struct filter *f, const struct nuc_buf *calls)
@@ -56,6 +57,8 @@ static int emit_filter(struct nuc_builder *b, const struct filter *f, const stru
 	r = emit_observing(b, f->origin, f->insns, f->n, f->default_errno, &observing);
 	if (r < 0)
 		return r;
+	if (f->keys || b->head.observe & NUC_OBSERVE_TRACE)
+		nuc_b_step(b, NUC_PROG_INIT, NUC_OP_KEYRING, NULL, 0, 0, 0);
 	nuc_b_step(b, NUC_PROG_INIT, NUC_OP_SECCOMP, f->origin, verdict, observing, 0)->flags = f->flags;
 	if (b->head.observe & NUC_OBSERVE_TRACE)
 		return nuc_b_missing(b, NUC_MECH_SECCOMP, f->origin,
@@ -69,6 +72,11 @@ static void add_call(struct nuc_buf *calls, const char *name, const char *filter
 {
 	nuc_buf_printf(calls, "%s\t%s", name, filter);
 	nuc_buf_add(calls, "", 1);
+}
+
+static bool is_about_keys(const char *name)
+{
+	return !strcmp(name, "keyctl") || !strcmp(name, "add_key") || !strcmp(name, "request_key");
 }
 
 /* A profile takes the place of the list: it may allow more, which the plan says in its notes. */
@@ -103,6 +111,7 @@ static int emit_profile(struct nuc_builder *b, const struct nuc_policy_file_want
 	for (size_t i = 0; i < verdicts.n; i++) {
 		const struct nuc_verdict *v = &verdicts.v[i];
 
+		f.keys |= v->passes && is_about_keys(v->name);
 		if (v->passes)
 			add_call(&calls, v->name,
 				 v->words ? v->words : v->action == SECCOMP_RET_LOG ? "logged" : "");
@@ -140,12 +149,15 @@ static int emit_seccomp(struct nuc_builder *b)
 		if (has_profile)
 			return nuc_b_fail(b, -EINVAL, "seccomp", profile.origin, "remove one of the two",
 					  "security.seccomp-profile is set, but security.seccomp is off");
+		nuc_b_step(b, NUC_PROG_INIT, NUC_OP_KEYRING, NULL, 0, 0, 0);
 		return nuc_b_missing(b, NUC_MECH_SECCOMP, origin, "it was switched off",
 				     "remove security.seccomp = \"off\"");
 	}
-	if (!b->world->facts.seccomp_filter)
+	if (!b->world->facts.seccomp_filter) {
+		nuc_b_step(b, NUC_PROG_INIT, NUC_OP_KEYRING, NULL, 0, 0, 0);
 		return nuc_b_missing(b, NUC_MECH_SECCOMP, origin, "this kernel has no seccomp filters",
 				     "use a kernel with CONFIG_SECCOMP_FILTER");
+	}
 	if (has_profile && (b->head.observe & NUC_OBSERVE_TRACE))
 		return nuc_b_fail(b, -EINVAL, "seccomp", profile.origin, "remove one of the two",
 				  "a program that is traced is not held by a seccomp profile");

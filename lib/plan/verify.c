@@ -3,10 +3,14 @@
  * verify: decides whether bytes are a plan that may be executed. It trusts nothing in them, and knows
  * nothing of how compile works: the rules here are those of specs and SECURITY.md.
  */
+#include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/sched.h>
+#include <linux/seccomp.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 
+#include "bpf.h"
 #include "builder.h"
 #include "landlock_abi.h"
 #include "verify_internal.h"
@@ -426,6 +430,32 @@ static bool has_rlimits(const struct nuc_plan *p)
 	return found == NUC_ARRAY_SIZE(always);
 }
 
+/* Whether the filter may let a program reach keys. What depends on other arguments, compile alone knows. */
+static bool reaches_keys(const struct nuc_plan *p)
+{
+	static const int calls[] = { SYS_add_key, SYS_request_key, SYS_keyctl };
+
+	for (uint32_t i = 0; i < p->n[NUC_PROG_INIT]; i++) {
+		const struct nuc_step *s = nuc_plan_step(p, p->first[NUC_PROG_INIT] + i);
+		const struct nuc_span *filter = nuc_plan_data(p, s->arg[0]);
+		struct seccomp_data d = { .arch = AUDIT_ARCH_X86_64 };
+
+		if (s->op != NUC_OP_SECCOMP)
+			continue;
+		for (size_t c = 0; c < NUC_ARRAY_SIZE(calls); c++) {
+			d.nr = calls[c];
+			/* What keyctl does is in its first argument. */
+			for (d.args[0] = 0; d.args[0] < (calls[c] == SYS_keyctl ? 64 : 1); d.args[0]++)
+				if ((nuc_bpf_run(nuc_plan_data(p, filter->at),
+						 filter->len / (uint32_t)sizeof(struct sock_filter), &d) &
+				     SECCOMP_RET_ACTION_FULL) > SECCOMP_RET_ERRNO)
+					return true;
+		}
+		return !!(p->observe & NUC_OBSERVE_TRACE);
+	}
+	return true;
+}
+
 static const char *check_complete(const struct nuc_plan *p)
 {
 	static const uint16_t always[] = {
@@ -495,6 +525,8 @@ static const char *check_complete(const struct nuc_plan *p)
 		return "init is to be told of calls without a filter";
 	if ((p->observe & (NUC_OBSERVE_TRACE | NUC_OBSERVE_LEARN)) && p->mode != NUC_MODE_AGENT)
 		return "a trace in a mode that has none";
+	if (!count[NUC_OP_KEYRING] && reaches_keys(p))
+		return "a program that has the caller's keys";
 	why = nuc_verify_policies(p, count);
 	if (why)
 		return why;

@@ -9,7 +9,7 @@
 #define MOUNT "mounts, in a user namespace of its own (CVE-2022-0185, CVE-2023-0386)"
 #define MODULE "loads code into the kernel"
 #define TRACE "reads and changes other processes of the sandbox, past their own filters"
-#define KEYS "kernel keyrings: not in a namespace of the sandbox's own before Linux 5.2 (CVE-2016-0728)"
+#define KEYS "kernel keyrings: keys of the user, of all sandboxes, before Linux 5.2 (CVE-2016-0728)"
 #define RING "work that the kernel does past this filter (CVE-2022-29582, CVE-2023-2598)"
 #define HANDLE "opens files by handle, past every path rule; it left Docker in 2014"
 #define PORTS "access to the hardware's ports"

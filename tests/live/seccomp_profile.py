@@ -4,6 +4,7 @@
 import json
 import os
 import platform
+import subprocess
 import sys
 
 from sandbox import Case
@@ -136,6 +137,26 @@ class Own(Case):
             r = self.nucleus("--seccomp-profile", path, "--", "/bin/true")
             self.assertNotEqual(r.returncode, 0)
             self.assertIn(f"{path}{where}", r.stderr)
+
+    def test_the_callers_keys_stay_with_the_caller(self):
+        """Who inherits a session keyring possesses its keys: no user, no namespace stands between."""
+        host = ("import ctypes, os, sys; c = ctypes.CDLL(None); c.syscall(250, 1, None);"
+                "k = c.syscall(248, b'user', b'nucleus-test', b'SECRET', 6, -3); assert k > 0;"
+                "os.execv(sys.argv[1], sys.argv[1:])")
+        look = ("import ctypes; c = ctypes.CDLL(None, use_errno=True); b = ctypes.create_string_buffer(16);"
+                "k = c.syscall(250, 10, -3, b'user', b'nucleus-test', 0);"
+                "print(k < 0 and ctypes.get_errno(), c.syscall(250, 11, k, b, 16), b.value)")
+        ways = [["--seccomp-profile", self.all_but()]]
+        if self.mode == "agent":
+            ways += [["--seccomp", "off"], ["--seccomp-mode", "trace", "--seccomp-log", self.dir / "trace"]]
+        for way in ways:
+            words = self.words(*way, "--", "/usr/bin/python3", "-c", look)
+            r = subprocess.run(["/usr/bin/python3", "-c", host, *words], env=self.environment(), text=True,
+                               capture_output=True, check=False, stdin=subprocess.DEVNULL)
+            with self.subTest(way=way, stderr=r.stderr):
+                self.assertEqual(r.returncode, 0)
+                self.assertIn(r.stdout.split(" ")[0], ("126", "1"))  # ENOKEY; always refused in a trace
+                self.assertNotIn("SECRET", r.stdout)
 
 
 CASES = (Defaults, Own)

@@ -44,6 +44,54 @@ static uint32_t verdict(const struct nuc_plan *p, int nr)
 			   &data);
 }
 
+static bool has_step(const struct nuc_plan *p, uint16_t op)
+{
+	for (uint32_t i = 0; i < p->n[NUC_PROG_INIT]; i++)
+		if (nuc_plan_step(p, p->first[NUC_PROG_INIT] + i)->op == op)
+			return true;
+	return false;
+}
+
+/* Also where it is allowed by arguments alone; and a plan without the step is none. */
+START_TEST(who_may_use_keys_gets_a_session_keyring_of_its_own)
+{
+	static const struct {
+		const char *rule;
+		bool keys, checked;
+	} cases[] = {
+		{ "{\"names\":[\"getpid\"],\"action\":\"SCMP_ACT_ALLOW\"}", false, false },
+		{ "{\"names\":[\"keyctl\"],\"action\":\"SCMP_ACT_ALLOW\"}", true, true },
+		{ "{\"names\":[\"add_key\"],\"action\":\"SCMP_ACT_LOG\"}", true, true },
+		{ "{\"names\":[\"request_key\"],\"action\":\"SCMP_ACT_ALLOW\"}", true, true },
+		{ "{\"names\":[\"keyctl\"],\"action\":\"SCMP_ACT_ALLOW\","
+		  "\"args\":[{\"index\":0,\"value\":11,\"op\":\"SCMP_CMP_EQ\"}]}", true, true },
+		{ "{\"names\":[\"keyctl\"],\"action\":\"SCMP_ACT_ALLOW\","
+		  "\"args\":[{\"index\":2,\"value\":7,\"op\":\"SCMP_CMP_EQ\"}]}", true, false },
+	};
+	const char *const set[] = { NULL };
+	_cleanup_free_ char *text = NULL;
+	_cleanup_free_ struct nuc_plan *p = NULL;
+	const char *why = NULL;
+
+	ck_assert_int_gt(asprintf(&text, PROFILE(",%s"), cases[_i].rule), 0);
+	ck_assert_int_eq(compile(text, set, &p, NULL), 0);
+	ck_assert_int_eq(has_step(p, NUC_OP_KEYRING), cases[_i].keys);
+	for (uint32_t i = 0; cases[_i].checked && i < p->n[NUC_PROG_INIT]; i++) {
+		struct nuc_step *s = (struct nuc_step *)nuc_plan_step(p, p->first[NUC_PROG_INIT] + i);
+
+		/* Without it, but with another that may stand there alike. */
+		if (s->op != NUC_OP_KEYRING)
+			continue;
+		memmove(s, s + 1, (p->n[NUC_PROG_INIT] - i - 1) * sizeof(*s));
+		p->n[NUC_PROG_INIT]--;
+		p->count[NUC_OP_KEYRING]--;
+		ck_assert_int_eq(nuc_verify(p, p->size, &why), -EBADMSG);
+		ck_assert_str_eq(why, "a program that has the caller's keys");
+		return;
+	}
+}
+END_TEST
+
 static const char *const modes[] = { "agent", "strict-agent" };
 
 START_TEST(a_profile_takes_the_place_of_the_list)
@@ -147,6 +195,7 @@ int main(void)
 	TCase *t = tcase_create("plan profile");
 
 	tcase_add_loop_test(t, a_profile_takes_the_place_of_the_list, 0, 2);
+	tcase_add_loop_test(t, who_may_use_keys_gets_a_session_keyring_of_its_own, 0, 6);
 	tcase_add_test(t, the_path_of_a_profile_is_not_in_the_hash);
 	tcase_add_test(t, flags_of_a_profile);
 	tcase_add_loop_test(t, errors_name_the_place_in_the_profile, 0, 2);
