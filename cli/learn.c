@@ -65,7 +65,7 @@ static int put(const struct cli_args *args, const char *text, const char *notes)
 	while (!args->quiet && *notes) {
 		int len = (int)strcspn(notes, "\n");
 
-		fprintf(stderr, "nucleus: note: %.*s\n", len, notes);
+		cli_say("nucleus: note: %.*s", len, notes);
 		notes += len;
 		notes += *notes == '\n';
 	}

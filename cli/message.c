@@ -17,9 +17,17 @@ static void vsay(const char *fmt, va_list ap)
 		fputs("nucleus: out of memory\n", stderr);
 		return;
 	}
-	for (char *c = line; *c; c++)
-		if ((unsigned char)*c < 0x20 || *c == 0x7f)
+	for (char *c = line; *c; c++) {
+		const unsigned char *u = (const unsigned char *)c;
+
+		if (*u < 0x20 || *u == 0x7f) {
 			*c = '?';
+		} else if (u[0] == 0xc2 && u[1] >= 0x80 && u[1] <= 0x9f) {
+			/* C1 in UTF-8: U+009B begins a sequence as ESC [ does. */
+			c[0] = c[1] = '?';
+			c++;
+		}
+	}
 	fprintf(stderr, "%s\n", line);
 }
 

@@ -96,6 +96,8 @@ void nuc_buf_puts(struct nuc_buf *b, const char *s);
 void nuc_buf_printf(struct nuc_buf *b, const char *fmt, ...) NUC_PRINTF(2, 3);
 /* Gives the string (NUL-terminated, never NULL on success) away; the buffer is empty again. */
 int nuc_buf_take(struct nuc_buf *b, char **ret);
+/* Adds a program's words: what is not harmless becomes \xHH, and with `backslash` a backslash two. */
+void nuc_buf_escaped(struct nuc_buf *b, const char *s, size_t len, bool backslash);
 void nuc_buf_free(struct nuc_buf *b);
 #define _cleanup_buf_ _cleanup_(nuc_buf_free)
 
@@ -104,6 +106,11 @@ char *nuc_strf(const char *fmt, ...) NUC_PRINTF(1, 2);
 
 /* Whether the bytes are valid UTF-8 (RFC 3629: no surrogates, no overlong forms). */
 bool nuc_utf8_valid(const char *s, size_t len);
+/*
+ * One character of a program's words: how long it is (1 where it is none), what it is, and whether it acts on no
+ * terminal, hides no text and turns none around.
+ */
+size_t nuc_text_char(const char *s, size_t len, uint32_t *ret, bool *ret_harmless);
 
 /* The candidate nearest to `word` if it is near enough to be a typing error, or NULL. */
 const char *nuc_nearest(const char *word, const char *(*candidate)(size_t i, void *arg), void *arg);

@@ -184,3 +184,66 @@ const char *nuc_next_line(const char *line)
 
 	return end ? end + 1 : line + strlen(line);
 }
+
+/* ---- words of programs --------------------------------------------------------------------------- */
+
+/* The character at `s`, of at most `len` bytes; 0 for what is none. */
+static size_t decode(const char *s, size_t len, uint32_t *ret)
+{
+	const unsigned char *u = (const unsigned char *)s;
+	size_t n = u[0] < 0x80 ? 1 : u[0] < 0xe0 ? 2 : u[0] < 0xf0 ? 3 : 4;
+
+	if (n > len || !nuc_utf8_valid(s, n))
+		return 0;
+	*ret = n == 1 ? u[0] : u[0] & (0xffu >> (n + 1));
+	for (size_t i = 1; i < n; i++)
+		*ret = *ret << 6 | (u[i] & 0x3f);
+	return n;
+}
+
+/* Control characters, and those that hide text or turn it around (Unicode Technical Report 36). */
+static bool is_harmless(uint32_t c)
+{
+	static const struct {
+		uint32_t first, last;
+	} bad[] = {
+		{ 0, 0x1f },	      { 0x7f, 0x9f },	    { 0xad, 0xad },	{ 0x61c, 0x61c },
+		{ 0x180e, 0x180e },   { 0x200b, 0x200f },   { 0x2028, 0x202e }, { 0x2060, 0x206f },
+		{ 0xfeff, 0xfeff },   { 0xfff0, 0xffff },   { 0xe0000, 0xe0fff },
+	};
+
+	for (size_t i = 0; i < NUC_ARRAY_SIZE(bad); i++)
+		if (c >= bad[i].first && c <= bad[i].last)
+			return false;
+	return true;
+}
+
+void nuc_buf_escaped(struct nuc_buf *b, const char *s, size_t len, bool backslash)
+{
+	while (len) {
+		uint32_t c = 0;
+		size_t n = decode(s, len, &c);
+
+		if (!n || !is_harmless(c)) {
+			n = n ? n : 1;
+			for (size_t i = 0; i < n; i++)
+				nuc_buf_printf(b, "\\x%02x", (unsigned char)s[i]);
+		} else {
+			if (c == '\\' && backslash)
+				nuc_buf_puts(b, "\\");
+			nuc_buf_add(b, s, n);
+		}
+		s += n;
+		len -= n;
+	}
+}
+
+size_t nuc_text_char(const char *s, size_t len, uint32_t *ret, bool *ret_harmless)
+{
+	uint32_t c = 0;
+	size_t n = decode(s, len, &c);
+
+	*ret = n ? c : (unsigned char)*s;
+	*ret_harmless = n && is_harmless(c);
+	return n ? n : 1;
+}

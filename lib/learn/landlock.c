@@ -255,8 +255,9 @@ static int list_created(struct policy *p)
 
 static void refuse(struct policy *p, const struct nuc_trace_path *s, const char *why)
 {
-	nuc_buf_printf(&p->notes, "not granted: %s of %s by %s: %s\n", access_words[__builtin_ctz(access_of(s))],
-		       s->path, s->comm, why);
+	nuc_buf_printf(&p->notes, "not granted: %s of ", access_words[__builtin_ctz(access_of(s))]);
+	nuc_buf_escaped(&p->notes, s->path, strlen(s->path), true);
+	nuc_buf_printf(&p->notes, " by %s: %s\n", s->comm, why);
 }
 
 /* Returns 1 if a volatile name was dealt with. */
@@ -501,8 +502,9 @@ static int write_policy(struct policy *p, char **ret)
 			nuc_buf_printf(&rules, "# and all below it: %zu of its files were seen\n", rule->files);
 			nuc_buf_puts(&p->notes, "more than was seen: ");
 			put_access(&p->notes, rule->access, false);
-			nuc_buf_printf(&p->notes, " of all below %s, of which %zu were seen\n", rule->path,
-				       rule->files);
+			nuc_buf_puts(&p->notes, " of all below ");
+			nuc_buf_escaped(&p->notes, rule->path, strlen(rule->path), true);
+			nuc_buf_printf(&p->notes, ", of which %zu were seen\n", rule->files);
 		}
 		nuc_buf_puts(&rules, "[[rules]]\npath = ");
 		nuc_landlock_string(&rules, rule->path);

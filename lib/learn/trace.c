@@ -108,6 +108,24 @@ static int get_flag(struct reader *r, const char *key, bool expected, bool *ret)
 	return 0;
 }
 
+/* It is named to people only, in notes and comments of one line: what would act there is not passed on. */
+static void copy_name(char comm[NUC_TRACE_COMM], const char *s)
+{
+	size_t left = strlen(s);
+
+	while (left) {
+		bool harmless = false;
+		uint32_t c = 0;
+		size_t n = nuc_text_char(s, left, &c, &harmless);
+
+		for (size_t i = 0; i < n; i++)
+			*comm++ = harmless ? s[i] : '?';
+		s += n;
+		left -= n;
+	}
+	*comm = '\0';
+}
+
 static int get_common(struct reader *r, char comm[NUC_TRACE_COMM])
 {
 	uint64_t n = 0;
@@ -119,7 +137,7 @@ static int get_common(struct reader *r, char comm[NUC_TRACE_COMM])
 	if (e == 0)
 		e = get_string(r, "comm", NUC_TRACE_COMM - 1, &s);
 	if (e == 0)
-		snprintf(comm, NUC_TRACE_COMM, "%s", s);
+		copy_name(comm, s);
 	return e;
 }
 

@@ -461,14 +461,22 @@ static int by_path(const void *a, const void *b)
 
 void nuc_landlock_string(struct nuc_buf *b, const char *s)
 {
+	size_t left = strlen(s);
+
 	nuc_buf_puts(b, "\"");
-	for (; *s; s++) {
-		if (*s == '"' || *s == '\\')
-			nuc_buf_printf(b, "\\%c", *s);
-		else if ((unsigned char)*s < 0x20 || *s == 0x7f)
-			nuc_buf_printf(b, "\\u%04x", *s);
+	while (left) {
+		bool harmless = false;
+		uint32_t c = 0;
+		size_t n = nuc_text_char(s, left, &c, &harmless);
+
+		if (c == '"' || c == '\\')
+			nuc_buf_printf(b, "\\%c", (char)c);
+		else if (!harmless) /* whoever reviews it sees what it says */
+			nuc_buf_printf(b, c > 0xffff ? "\\U%08x" : "\\u%04x", c);
 		else
-			nuc_buf_add(b, s, 1);
+			nuc_buf_add(b, s, n);
+		s += n;
+		left -= n;
 	}
 	nuc_buf_puts(b, "\"");
 }

@@ -458,6 +458,25 @@ START_TEST(paths_are_granted_as_they_were_seen)
 }
 END_TEST
 
+/* Names are the programs' own: they make no line, and act on no terminal. */
+START_TEST(what_programs_wrote_stands_where_it_stands)
+{
+	static const char text[] = HEAD
+		"{\"t\":1,\"pid\":2,\"comm\":\"a\\u001b[2Jb\\u000ac\",\"op\":\"create\",\"kind\":\"file\","
+		"\"path\":\"/etc/x\\u001b]0;t\\u0007\\u000anucleus: note: nothing\"}\n"
+		PATH_OF("create", "file", "/w\\u009b2J\\u000amore/f")
+		PATH_OF("read", "file", "/w/\\u202eq\\\"]\\u000a[[rules]]\\u000apath=\\\"/etc");
+	_cleanup_free_ char *notes = NULL, *policy = policy_of(text, &notes);
+
+	for (const char *s = notes; *s; s++)
+		ck_assert_msg(*s == '\n' || (*s >= 0x20 && *s < 0x7f), "%s", notes);
+	ck_assert_ptr_nonnull(strstr(notes, "of /etc/x\\x1b]0;t\\x07\\x0anucleus: note: nothing by a?[2Jb?c: "));
+	ck_assert_ptr_nonnull(strstr(notes, "below /w\\xc2\\x9b2J\\x0amore, of which 1"));
+	ck_assert_ptr_nonnull(strstr(policy, "path = \"/w\\u009b2J\\u000amore\"\n"));
+	ck_assert_ptr_nonnull(strstr(policy, "path = \"/w/\\u202eq\\\"]\\u000a[[rules]]\\u000apath=\\\"/etc\"\n"));
+}
+END_TEST
+
 static void put_files(struct nuc_buf *b, const char *dir, int n)
 {
 	for (int i = 0; i < n; i++)
@@ -558,6 +577,7 @@ int main(void)
 	tcase_add_test(c, a_name_cannot_add_a_rule);
 	tcase_add_test(c, difference_from_the_built_in_list);
 	tcase_add_test(c, paths_are_granted_as_they_were_seen);
+	tcase_add_test(c, what_programs_wrote_stands_where_it_stands);
 	tcase_add_test(c, folds);
 	tcase_add_test(c, ports_that_are_others_each_time);
 	tcase_add_test(c, no_paths_no_policy);
