@@ -430,6 +430,12 @@ static bool has_rlimits(const struct nuc_plan *p)
 	return found == NUC_ARRAY_SIZE(always);
 }
 
+static bool runs(uint32_t result)
+{
+	result &= SECCOMP_RET_ACTION_FULL;
+	return result == SECCOMP_RET_ALLOW || result == SECCOMP_RET_LOG;
+}
+
 /* Whether the filter may let a program reach keys. What depends on other arguments, compile alone knows. */
 static bool reaches_keys(const struct nuc_plan *p)
 {
@@ -446,9 +452,9 @@ static bool reaches_keys(const struct nuc_plan *p)
 			d.nr = calls[c];
 			/* What keyctl does is in its first argument. */
 			for (d.args[0] = 0; d.args[0] < (calls[c] == SYS_keyctl ? 64 : 1); d.args[0]++)
-				if ((nuc_bpf_run(nuc_plan_data(p, filter->at),
-						 filter->len / (uint32_t)sizeof(struct sock_filter), &d) &
-				     SECCOMP_RET_ACTION_FULL) > SECCOMP_RET_ERRNO)
+				if (runs(nuc_bpf_run(nuc_plan_data(p, filter->at),
+						     filter->len / (uint32_t)sizeof(struct sock_filter),
+						     &d)))
 					return true;
 		}
 		return !!(p->observe & NUC_OBSERVE_TRACE);
