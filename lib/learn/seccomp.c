@@ -11,10 +11,7 @@
 
 #include "dangerous.h"
 #include "seccomp_internal.h"
-#include "learn.h"
-
-#define MAX_FORMS 48	/* of one call: more say nothing to a reader */
-#define MAX_PROGRAMS 8	/* named in a comment */
+#include "learn_profile.h"
 
 /* All flags but those of new namespaces, and the signal. */
 #define CLONE_HARMLESS                                                                             \
@@ -64,26 +61,6 @@ static const struct {
 
 /* ---- a call, summed up --------------------------------------------------------------------------- */
 
-struct form {
-	uint32_t values[NUC_MATTER_ARGS]; /* of flags: all bits that were ever set */
-};
-
-struct use {
-	struct form *forms;
-	size_t n_forms;
-	bool run, answered, refused;
-	const char *programs[MAX_PROGRAMS];
-	size_t n_programs;	/* may be more than are named */
-	const char *reason;	/* a companion that was not seen */
-};
-
-struct profile {
-	const struct nuc_trace *trace;
-	struct use use[NUC_CALLS];
-	const char *const *options;
-	struct nuc_buf notes;
-};
-
 /* Whether a call stays out unless it is named. */
 static bool is_dangerous(const char *name)
 {
@@ -92,7 +69,7 @@ static bool is_dangerous(const char *name)
 	return d && d->always;
 }
 
-static bool is_allowed_danger(const struct profile *p, const char *name)
+static bool is_allowed_danger(const struct nuc_learn_profile *p, const char *name)
 {
 	for (size_t i = 0; p->options && p->options[i]; i++)
 		if (!strncmp(p->options[i], "allow-dangerous=", 16) && !strcmp(p->options[i] + 16, name))
@@ -100,12 +77,12 @@ static bool is_allowed_danger(const struct profile *p, const char *name)
 	return false;
 }
 
-static void add_program(struct use *u, const char *comm)
+static void add_program(struct nuc_learn_use *u, const char *comm)
 {
-	for (size_t i = 0; i < u->n_programs && i < MAX_PROGRAMS; i++)
+	for (size_t i = 0; i < u->n_programs && i < NUC_LEARN_PROGRAMS; i++)
 		if (!strcmp(u->programs[i], comm))
 			return;
-	if (u->n_programs < MAX_PROGRAMS)
+	if (u->n_programs < NUC_LEARN_PROGRAMS)
 		u->programs[u->n_programs] = comm;
 	u->n_programs++;
 }
@@ -119,9 +96,9 @@ static bool is_alike(const struct nuc_matter *m, const uint32_t *a, const uint32
 	return true;
 }
 
-static int add_form(struct use *u, const struct nuc_matter *m, const uint32_t *values)
+static int add_form(struct nuc_learn_use *u, const struct nuc_matter *m, const uint32_t *values)
 {
-	struct form *grown;
+	struct nuc_learn_form *grown;
 
 	for (size_t i = 0; i < u->n_forms; i++) {
 		if (!is_alike(m, u->forms[i].values, values))
@@ -131,7 +108,7 @@ static int add_form(struct use *u, const struct nuc_matter *m, const uint32_t *v
 		return 0;
 	}
 	/* One more than is said says that there are too many. */
-	if (u->n_forms > MAX_FORMS)
+	if (u->n_forms > NUC_LEARN_FORMS)
 		return 0;
 	grown = reallocarray(u->forms, u->n_forms + 1, sizeof(*grown));
 	if (!grown)
@@ -141,13 +118,13 @@ static int add_form(struct use *u, const struct nuc_matter *m, const uint32_t *v
 	return 0;
 }
 
-static int sum_up(struct profile *p)
+static int sum_up(struct nuc_learn_profile *p)
 {
 	for (size_t i = 0; i < p->trace->n_calls; i++) {
 		const struct nuc_trace_call *c = &p->trace->calls[i];
 		const struct nuc_matter *m = nuc_matter_of(c->nr);
 		const char *name = nuc_syscall_name(c->nr);
-		struct use *u;
+		struct nuc_learn_use *u;
 		int r;
 
 		/* Newer than this library's list: such calls are answered ENOSYS. */
@@ -170,24 +147,19 @@ static int sum_up(struct profile *p)
 	return 0;
 }
 
-static bool is_in(const struct use *u)
-{
-	return u->run || u->reason;
-}
-
-static int add_companions(struct profile *p)
+static int add_companions(struct nuc_learn_profile *p)
 {
 	static const uint32_t none[NUC_MATTER_ARGS];
 
 	for (size_t i = 0; i < NUC_ARRAY_SIZE(companions); i++) {
 		int nr = nuc_syscall_number(companions[i].name), r = 0;
 		const struct nuc_matter *m = nuc_matter_of(nr);
-		struct use *u = &p->use[nr], *seen = NULL;
+		struct nuc_learn_use *u = &p->use[nr], *seen = NULL;
 		bool listed = false;
 
 		if (companions[i].seen) {
 			seen = &p->use[nuc_syscall_number(companions[i].seen)];
-			if (!is_in(seen) && !seen->answered)
+			if (!nuc_learn_is_in(seen) && !seen->answered)
 				continue;
 			/* Falling back, it was seen in the forms that it has. */
 			if (u->run && !strcmp(companions[i].seen, "clone3"))
@@ -245,7 +217,7 @@ static int put_rule(struct nuc_buf *b, const char *name, json_t *args, const cha
  * The rules of one form. Where an argument counts only if another has one of certain bits (the mode of an
  * open that creates), there are two: without these bits, and with the argument looked at.
  */
-static int put_form(struct nuc_buf *b, const char *name, const struct nuc_matter *m, const struct form *f,
+static int put_form(struct nuc_buf *b, const char *name, const struct nuc_matter *m, const struct nuc_learn_form *f,
 		    const char *comment)
 {
 	const struct nuc_matter_arg *when = NULL;
@@ -285,36 +257,36 @@ static int put_form(struct nuc_buf *b, const char *name, const struct nuc_matter
 	return 0;
 }
 
-static int comment_of(const struct profile *p, int nr, char **ret)
+int nuc_learn_comment(const struct nuc_learn_profile *p, int nr, char **ret)
 {
-	const struct use *u = &p->use[nr];
+	const struct nuc_learn_use *u = &p->use[nr];
 	_cleanup_buf_ struct nuc_buf b = { 0 };
 
 	if (!u->run)
 		nuc_buf_printf(&b, "not seen: %s", u->reason);
-	for (size_t i = 0; u->run && i < u->n_programs && i < MAX_PROGRAMS; i++)
+	for (size_t i = 0; u->run && i < u->n_programs && i < NUC_LEARN_PROGRAMS; i++)
 		nuc_buf_printf(&b, "%s%s", i ? ", " : "", u->programs[i]);
-	if (u->run && u->n_programs > MAX_PROGRAMS)
+	if (u->run && u->n_programs > NUC_LEARN_PROGRAMS)
 		nuc_buf_puts(&b, " and others");
 	if (u->run && p->trace->counts[nr])
 		nuc_buf_printf(&b, ": %llu calls", (unsigned long long)p->trace->counts[nr]);
 	if (u->refused)
 		nuc_buf_puts(&b, "; DANGEROUS, allowed by name");
-	if (u->n_forms > MAX_FORMS)
-		nuc_buf_printf(&b, "; in more than %d forms: not filtered", MAX_FORMS);
+	if (u->n_forms > NUC_LEARN_FORMS)
+		nuc_buf_printf(&b, "; in more than %d forms: not filtered", NUC_LEARN_FORMS);
 	return nuc_buf_take(&b, ret);
 }
 
-static int put_call(struct nuc_buf *b, const struct profile *p, int nr)
+static int put_call(struct nuc_buf *b, const struct nuc_learn_profile *p, int nr)
 {
-	const struct use *u = &p->use[nr];
+	const struct nuc_learn_use *u = &p->use[nr];
 	const struct nuc_matter *m = nuc_matter_of(nr);
 	_cleanup_free_ char *comment = NULL;
-	int r = comment_of(p, nr, &comment);
+	int r = nuc_learn_comment(p, nr, &comment);
 
 	if (r < 0)
 		return r;
-	if (!m || u->n_forms > MAX_FORMS)
+	if (!m || u->n_forms > NUC_LEARN_FORMS)
 		return put_rule(b, nuc_syscall_name(nr), NULL, comment);
 	for (size_t i = 0; r == 0 && i < u->n_forms; i++)
 		r = put_form(b, nuc_syscall_name(nr), m, &u->forms[i], comment);
@@ -324,9 +296,9 @@ static int put_call(struct nuc_buf *b, const struct profile *p, int nr)
 /* ---- other answers than EPERM -------------------------------------------------------------------- */
 
 /* Whether a form that is allowed might satisfy the clause. */
-static bool may_meet(const struct use *u, const struct nuc_matter *m, const struct nuc_clause *c)
+static bool may_meet(const struct nuc_learn_use *u, const struct nuc_matter *m, const struct nuc_clause *c)
 {
-	if (!m || u->n_forms > MAX_FORMS)
+	if (!m || u->n_forms > NUC_LEARN_FORMS)
 		return true;
 	for (size_t i = 0; i < u->n_forms; i++) {
 		bool differs = false;
@@ -380,17 +352,17 @@ static int put_clause_answer(struct nuc_buf *b, const struct nuc_rule *rule, con
 }
 
 /* All calls that are answered so whatever their arguments, in one rule. */
-static int put_plain_answers(struct nuc_buf *b, const struct profile *p, int error)
+static int put_plain_answers(struct nuc_buf *b, const struct nuc_learn_profile *p, int error)
 {
 	const struct nuc_rule *rule;
 	json_t *names = json_array();
 	int r = names ? 0 : -ENOMEM;
 
 	for (size_t i = 0; r == 0 && (rule = nuc_seccomp_answer_rule(0, i)); i++) {
-		const struct use *u = &p->use[nuc_syscall_number(rule->row.name)];
+		const struct nuc_learn_use *u = &p->use[nuc_syscall_number(rule->row.name)];
 
 		if (!rule->clauses[0] && rule->error == error &&
-		    (!is_in(u) || !strcmp(rule->row.name, "clone3")))
+		    (!nuc_learn_is_in(u) || !strcmp(rule->row.name, "clone3")))
 			r = json_array_append_new(names, json_string(rule->row.name));
 	}
 	if (r < 0 || !json_array_size(names)) {
@@ -402,7 +374,7 @@ static int put_plain_answers(struct nuc_buf *b, const struct profile *p, int err
 }
 
 /* As the built-in list answers, so that programs fall back as they did when they were traced. */
-static int put_answers(struct nuc_buf *b, const struct profile *p)
+static int put_answers(struct nuc_buf *b, const struct nuc_learn_profile *p)
 {
 	const struct nuc_rule *rule;
 	int r = 0;
@@ -412,11 +384,11 @@ static int put_answers(struct nuc_buf *b, const struct profile *p)
 	for (size_t i = 0; r == 0 && (rule = nuc_seccomp_answer_rule(0, i)); i++) {
 		int nr = nuc_syscall_number(rule->row.name);
 		const struct nuc_matter *m = nuc_matter_of(nr);
-		const struct use *u = &p->use[nr];
+		const struct nuc_learn_use *u = &p->use[nr];
 
 		for (size_t k = 0; k < NUC_RULE_CLAUSES && rule->clauses[k]; k++)
 			for (size_t n = 0; r == 0 && n < rule->clauses[k]->count; n++)
-				if (!is_in(u) || !may_meet(u, m, &rule->clauses[k]->clause[n]))
+				if (!nuc_learn_is_in(u) || !may_meet(u, m, &rule->clauses[k]->clause[n]))
 					r = put_clause_answer(b, rule, &rule->clauses[k]->clause[n]);
 	}
 	return r;
@@ -429,8 +401,7 @@ static int compare_names(const void *a, const void *b)
 	return strcmp(nuc_syscall_name(*(const int *)a), nuc_syscall_name(*(const int *)b));
 }
 
-/* The numbers of all calls that have names, sorted by these. */
-static size_t sorted_calls(int ret[NUC_CALLS])
+size_t nuc_learn_sorted(int ret[NUC_CALLS])
 {
 	size_t n = 0;
 
@@ -441,17 +412,17 @@ static size_t sorted_calls(int ret[NUC_CALLS])
 	return n;
 }
 
-static int write_profile(struct profile *p, char **ret)
+static int write_profile(struct nuc_learn_profile *p, char **ret)
 {
 	_cleanup_buf_ struct nuc_buf rules = { 0 }, all = { 0 };
-	int calls[NUC_CALLS], r = 0;
-	size_t n = sorted_calls(calls), allowed = 0, seen = 0;
+	int calls[NUC_CALLS] = { 0 }, r = 0;
+	size_t n = nuc_learn_sorted(calls), allowed = 0, seen = 0;
 
 	for (size_t i = 0; r == 0 && i < n; i++) {
-		const struct use *u = &p->use[calls[i]];
+		const struct nuc_learn_use *u = &p->use[calls[i]];
 
 		/* Never run as it is: a filter cannot look at its flags. */
-		if (!is_in(u) || !strcmp(nuc_syscall_name(calls[i]), "clone3"))
+		if (!nuc_learn_is_in(u) || !strcmp(nuc_syscall_name(calls[i]), "clone3"))
 			continue;
 		allowed++;
 		seen += u->run;
@@ -470,97 +441,10 @@ static int write_profile(struct profile *p, char **ret)
 	return nuc_buf_take(&all, ret);
 }
 
-static bool meets(const struct nuc_clause *c, const uint64_t args[6])
-{
-	for (unsigned int i = 0; i < c->count; i++)
-		if (((uint32_t)args[c->cmp[i].arg] & c->cmp[i].mask) != c->cmp[i].value)
-			return false;
-	return true;
-}
-
-/* Whether the built-in list runs a call in this form. */
-static bool builtin_allows(int nr, const struct nuc_matter *m, const struct form *f)
-{
-	const unsigned int flags = nuc_seccomp_flags(&(struct nuc_seccomp_params){ .network = true });
-	const struct nuc_rule *rule;
-	uint64_t args[6] = { 0 };
-
-	for (unsigned int i = 0; m && f && i < m->count; i++)
-		args[m->arg[i].arg] = f->values[i];
-	for (size_t i = 0; (rule = nuc_seccomp_allow_rule(flags, i)); i++) {
-		if (nuc_syscall_number(rule->row.name) != nr)
-			continue;
-		if (!rule->clauses[0])
-			return true;
-		for (size_t k = 0; k < NUC_RULE_CLAUSES && rule->clauses[k]; k++)
-			for (size_t n = 0; n < rule->clauses[k]->count; n++)
-				if (meets(&rule->clauses[k]->clause[n], args))
-					return true;
-		return false;
-	}
-	return false;
-}
-
-static void put_difference(struct nuc_buf *b, int nr, const struct form *f, const char *comment)
-{
-	const struct nuc_matter *m = nuc_matter_of(nr);
-
-	nuc_buf_printf(b, "+ %s", nuc_syscall_name(nr));
-	for (unsigned int i = 0; m && f && i < m->count; i++)
-		nuc_buf_printf(b, "%s%s %s0x%x", i ? ", " : "(", m->arg[i].name,
-			       m->arg[i].kind == NUC_MATTER_BITS ? "within " : "", f->values[i]);
-	nuc_buf_printf(b, "%s\t%s\n", m && f ? ")" : "", comment);
-}
-
-/* What differs from the built-in list: what it would refuse, and what of it was not needed. */
-static int write_difference(struct profile *p, char **ret)
-{
-	_cleanup_buf_ struct nuc_buf more = { 0 }, less = { 0 };
-	int calls[NUC_CALLS], r = 0;
-	size_t n = sorted_calls(calls), extra = 0, unused = 0;
-
-	for (size_t i = 0; i < n; i++) {
-		int nr = calls[i];
-		const struct use *u = &p->use[nr];
-		const struct nuc_matter *m = nuc_matter_of(nr);
-		_cleanup_free_ char *comment = NULL;
-		bool whole = !m || u->n_forms > MAX_FORMS, listed;
-		const struct nuc_seccomp_row *row;
-
-		listed = false;
-		for (size_t k = 0;
-		     (row = nuc_seccomp_allowed(&(struct nuc_seccomp_params){ .network = true }, k)); k++)
-			listed |= !strcmp(row->name, nuc_syscall_name(nr));
-		if (listed && !is_in(u)) {
-			nuc_buf_printf(&less, "- %s\n", nuc_syscall_name(nr));
-			unused++;
-		}
-		if (!u->run)
-			continue;
-		r = comment_of(p, nr, &comment);
-		if (r < 0)
-			return r;
-		for (size_t k = 0; k < (whole ? 1 : u->n_forms); k++) {
-			const struct form *f = whole ? NULL : &u->forms[k];
-
-			if (builtin_allows(nr, m, f))
-				continue;
-			put_difference(&more, nr, f, comment);
-			extra++;
-		}
-	}
-	if (less.len)
-		nuc_buf_add(&more, less.s, less.len);
-	nuc_buf_printf(&p->notes,
-		       "+ %zu that the built-in list refuses; - %zu that it allows and that were not seen\n",
-		       extra, unused);
-	return more.failed || less.failed ? -ENOMEM : nuc_buf_take(&more, ret);
-}
-
-static void note_refused(struct profile *p)
+static void note_refused(struct nuc_learn_profile *p)
 {
 	for (int nr = 0; nr < NUC_CALLS; nr++) {
-		const struct use *u = &p->use[nr];
+		const struct nuc_learn_use *u = &p->use[nr];
 
 		if (u->refused && !u->run)
 			nuc_buf_printf(&p->notes,
@@ -598,7 +482,7 @@ static int check_options(const char *const *options, bool *ret_base, nucleus_err
 	return 0;
 }
 
-static void profile_done(struct profile *p)
+static void profile_done(struct nuc_learn_profile *p)
 {
 	for (int nr = 0; nr < NUC_CALLS; nr++)
 		free(p->use[nr].forms);
@@ -609,7 +493,7 @@ int nuc_learn_seccomp(const struct nuc_trace *t, const char *const *options, cha
 		      nucleus_error **ret_err)
 {
 	const struct nuc_where where = { "learn", "memory", NULL, NULL };
-	_cleanup_(profile_done) struct profile p = { .trace = t, .options = options };
+	_cleanup_(profile_done) struct nuc_learn_profile p = { .trace = t, .options = options };
 	_cleanup_free_ char *text = NULL;
 	bool base;
 	int r = check_options(options, &base, ret_err);
@@ -621,7 +505,7 @@ int nuc_learn_seccomp(const struct nuc_trace *t, const char *const *options, cha
 	if (r == 0)
 		r = add_companions(&p);
 	if (r == 0)
-		r = base ? write_difference(&p, &text) : write_profile(&p, &text);
+		r = base ? nuc_learn_difference(&p, &text) : write_profile(&p, &text);
 	note_refused(&p);
 	if (r == 0)
 		r = nuc_buf_take(&p.notes, ret_notes);
