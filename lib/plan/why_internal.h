@@ -107,6 +107,13 @@ void nuc_why_host_path(const struct nuc_why_tree *t, const char *path, char ret[
 /* Whether the program's user may, by the permission bits: R 4, W 2, X 1. */
 bool nuc_why_permits(const struct nuc_why_node *n, unsigned int want);
 
+/*
+ * Refuses where a ruleset does not grant all of `need` (NUC_LL_*) for a path: each must. `m` is the mount
+ * that the path is in.
+ */
+void nuc_why_landlock(struct nuc_why_state *w, const struct nuc_why_tree *tree,
+		      const struct nuc_why_mount *m, const char *path, uint32_t need);
+
 /* ---- what would allow it (why_fix.c) ---------------------------------------------------------------- */
 
 /* Whether the host has a path; and where it really is. */
