@@ -54,20 +54,11 @@ int cli_denials_open(const char *how, const nucleus_sandbox *sandbox, struct cli
 	return check_file(how, ret->file);
 }
 
-void cli_denials_done(struct cli_denials *d)
-{
-	if (d->lost)
-		cli_say("nucleus: warning: %u refusals could not be written", d->lost);
-	cli_closep(&d->file);
-	for (size_t i = 0; i < CLI_LIKELY; i++)
-		nucleus_denial_free(d->likely[i]);
-}
-
-static bool is_writable(int fd, int patience_ms)
+static bool is_writable(int fd, int patience)
 {
 	struct pollfd p = { .fd = fd, .events = POLLOUT };
 
-	return poll(&p, 1, patience_ms) > 0 && !(p.revents & (POLLERR | POLLNVAL));
+	return poll(&p, 1, patience) > 0 && !(p.revents & (POLLERR | POLLNVAL));
 }
 
 /*
@@ -77,12 +68,14 @@ static bool is_writable(int fd, int patience_ms)
 static bool put(const struct cli_denials *d, const char *s, size_t len)
 {
 	int fd = d->file >= 0 ? d->file : STDERR_FILENO;
+	/* Who has not read in time is not waited for again, line after line, until there is room. */
+	int patience = d->broken ? 0 : PATIENCE_MS;
 
 	while (len) {
 		size_t piece = len < PIPE_BUF ? len : PIPE_BUF;
 		ssize_t n;
 
-		if (!is_writable(fd, d->broken ? 0 : PATIENCE_MS))
+		if (!is_writable(fd, patience))
 			return false;
 		n = write(fd, s, piece);
 		if (n < 0 && errno == EINTR)
@@ -93,6 +86,19 @@ static bool put(const struct cli_denials *d, const char *s, size_t len)
 		len -= (size_t)n;
 	}
 	return true;
+}
+
+void cli_denials_done(struct cli_denials *d)
+{
+	const struct cli_denials to = { .file = -1 };
+	char text[80];
+	int len = snprintf(text, sizeof(text), "nucleus: warning: %u refusals could not be written\n", d->lost);
+
+	if (d->lost)
+		put(&to, text, (size_t)len);
+	cli_closep(&d->file);
+	for (size_t i = 0; i < CLI_LIKELY; i++)
+		nucleus_denial_free(d->likely[i]);
 }
 
 static void put_line(struct cli_denials *d, const char *s, size_t len)
@@ -213,26 +219,32 @@ bool cli_denials_read(struct cli_denials *d, nucleus_process *process)
 	return r != -ENODATA;
 }
 
+static void put_likely(FILE *out, const nucleus_denial *d)
+{
+	fputs("  ", out);
+	put_head(out, d);
+	fprintf(out, "\n    rule: %s%s%s%s\n", attr(d, "rule"), *attr(d, "origin") ? " (" : "",
+		attr(d, "origin"), *attr(d, "origin") ? ")" : "");
+	if (*attr(d, "fix"))
+		fprintf(out, "    to allow it: %s\n", attr(d, "fix"));
+}
+
+/* The exit status is waited for, too: a standard error that the program has filled does not hold it up. */
 void cli_denials_print_likely(const struct cli_denials *d)
 {
+	const struct cli_denials to = { .file = -1 };
+	_cleanup_free_ char *text = NULL;
+	size_t len;
+	FILE *out;
+
 	if (!d->likely[0])
 		return;
-	cli_say("nucleus: most likely why it failed, the last first:");
-	for (size_t i = 0; i < CLI_LIKELY && d->likely[i]; i++) {
-		_cleanup_free_ char *line = NULL;
-		size_t len;
-		FILE *out = open_memstream(&line, &len);
-
-		if (!out)
-			return;
-		put_head(out, d->likely[i]);
-		if (fclose(out) != 0)
-			return;
-		cli_say("  %s", line);
-		cli_say("    rule: %s%s%s%s", attr(d->likely[i], "rule"),
-			*attr(d->likely[i], "origin") ? " (" : "", attr(d->likely[i], "origin"),
-			*attr(d->likely[i], "origin") ? ")" : "");
-		if (*attr(d->likely[i], "fix"))
-			cli_say("    to allow it: %s", attr(d->likely[i], "fix"));
-	}
+	out = open_memstream(&text, &len);
+	if (!out)
+		return;
+	fputs("nucleus: most likely why it failed, the last first:\n", out);
+	for (size_t i = 0; i < CLI_LIKELY && d->likely[i]; i++)
+		put_likely(out, d->likely[i]);
+	if (fclose(out) == 0)
+		put(&to, text, len);
 }

@@ -7,7 +7,7 @@ import stat
 import subprocess
 import time
 
-from sandbox import Case, patience
+from sandbox import PATIENCE, Case, patience
 
 CALL = "import ctypes; call = ctypes.CDLL(None, use_errno=True).syscall; "
 PTRACE, MOUNT, CAPGET = 101, 165, 125
@@ -202,6 +202,24 @@ for path in glob.glob('/proc/1/fd/*') + glob.glob('/proc/self/fd/*') + ['/proc/1
             p.kill()
             p.stdout.close()
             os.close(r)
+
+    def test_stderr_that_nobody_reads_keeps_no_exit_status(self):
+        """What is told at the end is dropped, too, and a flood of lines is not waited for one by one."""
+        full = ("import ctypes, os, time\nc = ctypes.CDLL(None)\nos.set_blocking(2, False)\n"
+                "for n in (4096, 1):\n    try:\n        while True: os.write(2, b'x' * n)\n"
+                "    except BlockingIOError: pass\n"
+                "for i in range(600): c.syscall(101, 16 + i, 1, 0, 0); time.sleep(0.002)\n"
+                "os.set_blocking(2, True)\nos._exit(3)\n")
+        for flags in ([], ["--denials", "text"], ["--denials", "json"]):
+            r, w = os.pipe()
+            try:
+                status = subprocess.run(self.words(*flags, "--", "/usr/bin/python3", "-c", full), stderr=w,
+                                        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=False,
+                                        env=self.environment(), timeout=PATIENCE / 6).returncode
+            finally:
+                os.close(r)
+                os.close(w)
+            self.assertEqual(status, 3, flags)
 
     def test_threads_forks_and_execs(self):
         text = f"""
