@@ -297,6 +297,7 @@ static bool is_canonical(const char *path)
 
 static int take_path(struct reader *r, int op)
 {
+	const struct nuc_where no_memory = { "learn", "memory", NULL, NULL };
 	struct nuc_trace_path p = { .op = (enum nuc_trace_op)op, .trace = r->t->traces };
 	const char *path = "", *what_for = NULL;
 	bool inexact = false;
@@ -322,8 +323,7 @@ static int take_path(struct reader *r, int op)
 	p.exact = !inexact;
 	p.path = strdup(path);
 	if (!p.path)
-		return nuc_fail(r->ret_err, -ENOMEM, &(struct nuc_where){ "learn", "memory", NULL, NULL },
-				"out of memory");
+		return nuc_fail(r->ret_err, -ENOMEM, &no_memory, "out of memory");
 	r->t->paths[r->t->n_paths++] = p;
 	return 0;
 }

@@ -316,8 +316,8 @@ static int read_arg(struct nuc_profile_reader *r, const struct nuc_doc *d,
 	};
 	const struct nuc_doc *two;
 	struct nuc_profile_arg arg = { 0 };
-	uint64_t index;
-	uint32_t op;
+	uint64_t index = 0;
+	uint32_t op = 0;
 	int n = nuc_profile_want(r, d, NUC_DOC_TABLE, "an entry of args");
 
 	if (n == 0)

@@ -157,7 +157,7 @@ int nuc_profile_report(const char *text, size_t len, const char *name,
 	_cleanup_profile_ struct nuc_profile *p = NULL;
 	_cleanup_free_ struct sock_filter *filter = NULL;
 	_cleanup_verdicts_ struct nuc_verdicts v = { 0 };
-	size_t insns, allowed = 0, by_arguments = 0;
+	size_t insns = 0, allowed = 0, by_arguments = 0;
 	struct nuc_buf b = { 0 };
 	char buf[NUC_ACTION_SIZE];
 	int r = nuc_profile_parse(text, len, name, &p, ret_err);

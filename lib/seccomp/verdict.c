@@ -69,7 +69,7 @@ const struct nuc_verdict *nuc_verdict_find(const struct nuc_verdicts *v, const c
 /* Each call that has a name, with one action. */
 static int all_calls(uint32_t action, struct nuc_verdicts *ret)
 {
-	_cleanup_verdicts_ struct nuc_verdicts all = { 0 };
+	struct nuc_verdicts all = { .other = action };
 
 	all.v = calloc(NUMBERS, sizeof(*all.v));
 	if (!all.v)
@@ -81,9 +81,7 @@ static int all_calls(uint32_t action, struct nuc_verdicts *ret)
 			continue;
 		all.v[all.n++] = (struct nuc_verdict){ .name = name, .nr = nr, .action = action };
 	}
-	all.other = action;
 	*ret = all;
-	all = (struct nuc_verdicts){ 0 };
 	return 0;
 }
 
