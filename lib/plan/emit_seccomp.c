@@ -105,7 +105,7 @@ static int emit_profile(struct nuc_builder *b, const struct nuc_policy_file_want
 	if (r == 0)
 		r = nuc_verdicts_of_profile(profile, &target, &verdicts);
 	if (r == 0)
-		r = nuc_profile_notes(profile, &target, file.sha256, &b->notes);
+		r = nuc_profile_notes(profile, &target, insns, f.n, file.sha256, &b->notes);
 	if (r != 0)
 		return r;
 	for (size_t i = 0; i < verdicts.n; i++) {

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: MIT */
+#include <asm/unistd.h>
+#include <linux/audit.h>
 #include <linux/seccomp.h>
 #include <seccomp.h>
+#include <sys/socket.h>
 
+#include "bpf.h"
 #include "capability.h"
 #include "dangerous.h"
 #include "profile_report.h"
@@ -34,6 +38,20 @@ static size_t unique(const char **names, size_t n)
 		if (!kept || strcmp(names[kept - 1], names[i]) != 0)
 			names[kept++] = names[i];
 	return kept;
+}
+
+#define VSOCK_WORDS                                                                                \
+	"sockets of AF_VSOCK: they reach the hypervisor and its services, which no network "       \
+	"namespace keeps away"
+
+/* Of all families that sandboxes meet, vsock(7) alone belongs to the machine, not to a network. */
+static bool allows_vsock(const struct sock_filter *filter, size_t n)
+{
+	struct seccomp_data d = {
+		.nr = __NR_socket, .arch = AUDIT_ARCH_X86_64, .args = { AF_VSOCK, SOCK_STREAM, 0 },
+	};
+
+	return (nuc_bpf_run(filter, (uint32_t)n, &d) & SECCOMP_RET_ACTION_FULL) > SECCOMP_RET_ERRNO;
 }
 
 enum known { KNOWN, ELSEWHERE, UNKNOWN };
@@ -189,6 +207,8 @@ int nuc_profile_report(const char *text, size_t len, const char *name,
 		return r;
 	}
 	report_dangers(&b, &v);
+	if (allows_vsock(filter, insns))
+		nuc_buf_puts(&b, "note: allows " VSOCK_WORDS "\n");
 	return nuc_buf_take(&b, ret);
 }
 
@@ -198,7 +218,7 @@ static void note(struct nuc_buf *notes, const char *text)
 }
 
 int nuc_profile_notes(const struct nuc_profile *p, const struct nuc_profile_target *target,
-		      const char *sha256, struct nuc_buf *notes)
+		      const struct sock_filter *filter, size_t insns, const char *sha256, struct nuc_buf *notes)
 {
 	_cleanup_verdicts_ struct nuc_verdicts v = { 0 };
 	_cleanup_buf_ struct nuc_buf dangers = { 0 };
@@ -224,5 +244,7 @@ int nuc_profile_notes(const struct nuc_profile *p, const struct nuc_profile_targ
 		nuc_buf_printf(notes, "the seccomp profile allows dangerous calls: %s", dangers.s);
 		nuc_buf_add(notes, "", 1);
 	}
+	if (allows_vsock(filter, insns))
+		note(notes, "the seccomp profile allows " VSOCK_WORDS);
 	return notes->failed || dangers.failed ? -ENOMEM : 0;
 }

@@ -92,6 +92,25 @@ START_TEST(who_may_use_keys_gets_a_session_keyring_of_its_own)
 }
 END_TEST
 
+/* A virtual machine's own wire to its host is not a network: no namespace holds it. */
+START_TEST(a_profile_that_allows_vsock_is_told)
+{
+	static const char *const rules[] = {
+		",{\"names\":[\"socket\"],\"action\":\"SCMP_ACT_ALLOW\"}",
+		",{\"names\":[\"socket\"],\"action\":\"SCMP_ACT_ALLOW\","
+		"\"args\":[{\"index\":0,\"value\":40,\"op\":\"SCMP_CMP_NE\"}]}",
+	};
+	const char *const set[] = { NULL };
+	_cleanup_free_ char *text = NULL, *words = NULL;
+	_cleanup_free_ struct nuc_plan *p = NULL;
+
+	ck_assert_int_gt(asprintf(&text, PROFILE("%s"), rules[_i]), 0);
+	ck_assert_int_eq(compile(text, set, &p, NULL), 0);
+	ck_assert_int_eq(nuc_explain_text(p, &words), 0);
+	ck_assert_int_eq(!!strstr(words, "the seccomp profile allows sockets of AF_VSOCK"), _i == 0);
+}
+END_TEST
+
 static const char *const modes[] = { "agent", "strict-agent" };
 
 START_TEST(a_profile_takes_the_place_of_the_list)
@@ -196,6 +215,7 @@ int main(void)
 
 	tcase_add_loop_test(t, a_profile_takes_the_place_of_the_list, 0, 2);
 	tcase_add_loop_test(t, who_may_use_keys_gets_a_session_keyring_of_its_own, 0, 6);
+	tcase_add_loop_test(t, a_profile_that_allows_vsock_is_told, 0, 2);
 	tcase_add_test(t, the_path_of_a_profile_is_not_in_the_hash);
 	tcase_add_test(t, flags_of_a_profile);
 	tcase_add_loop_test(t, errors_name_the_place_in_the_profile, 0, 2);
