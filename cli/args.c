@@ -268,7 +268,8 @@ static int set_cli_flag(struct parser *p, enum cli_flag_id id, const char *value
 		return set_stats(args, value);
 	case CLI_FLAG_DENIALS:
 		if (!*value)
-			return cli_fail(-EINVAL, "text, json or a file", "--denials: no file is named");
+			return cli_fail(-EINVAL, "text, json or a file",
+					"--denials: no file is named");
 		args->denials = value;
 		return 0;
 	case CLI_FLAG_STATUS_FD:

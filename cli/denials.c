@@ -42,8 +42,9 @@ int cli_denials_open(const char *how, const nucleus_sandbox *sandbox, struct cli
 				"--denials: the program could write to %s", how);
 	if (r == 0) {
 		/* O_NONBLOCK: not to wait for whoever reads a FIFO. */
-		ret->file = open(how, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK |
-					      O_NOCTTY,
+		ret->file = open(how,
+				 O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC |
+					 O_NONBLOCK | O_NOCTTY,
 				 0600);
 		if (ret->file < 0)
 			r = -errno;
@@ -92,7 +93,8 @@ void cli_denials_done(struct cli_denials *d)
 {
 	const struct cli_denials to = { .file = -1 };
 	char text[80];
-	int len = snprintf(text, sizeof(text), "nucleus: warning: %u refusals could not be written\n", d->lost);
+	int len = snprintf(text, sizeof(text),
+			   "nucleus: warning: %u refusals could not be written\n", d->lost);
 
 	if (d->lost)
 		put(&to, text, (size_t)len);

@@ -76,7 +76,8 @@ static int need_traces(const struct cli_args *args)
 {
 	if (args->n_operands)
 		return 0;
-	return cli_fail(-EINVAL, "`nucleus run --learn TRACE -- PROGRAM` makes one", "no trace to learn from");
+	return cli_fail(-EINVAL, "`nucleus run --learn TRACE -- PROGRAM` makes one",
+			"no trace to learn from");
 }
 
 int cli_policy_generate(const struct cli_args *args)
@@ -114,8 +115,8 @@ int cli_seccomp_generate(const struct cli_args *args)
 			options[n++] = option;
 	}
 	r = r < 0 ? -ENOMEM
-		  : nucleus_seccomp_generate((const char *const *)args->operands, options, &text, &notes,
-					     &error);
+		  : nucleus_seccomp_generate((const char *const *)args->operands, options, &text,
+					     &notes, &error);
 	while (n)
 		free((char *)options[--n]);
 	return r < 0 ? cli_fail_library(r, error) : put(args, text, notes);

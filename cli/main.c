@@ -158,7 +158,8 @@ static int run_command(char **words)
 			return r;
 		return args.help ? help_about(words, (size_t)n) : cli_commands[i].main(&args);
 	}
-	if ((!strcmp(words[0], "policy") || !strcmp(words[0], "seccomp")) && asks_for_help(words[1]))
+	if ((!strcmp(words[0], "policy") || !strcmp(words[0], "seccomp")) &&
+	    asks_for_help(words[1]))
 		return help_about(words, 1);
 	return fail_unknown_command(words);
 }

@@ -9,7 +9,8 @@ int cli_policy_schema(const struct cli_args *args)
 	int r;
 
 	if (args->n_operands > 1)
-		return cli_fail(-EINVAL, "give one kind", "`nucleus policy schema` takes one argument");
+		return cli_fail(-EINVAL, "give one kind",
+				"`nucleus policy schema` takes one argument");
 	r = nucleus_policy_schema_of(args->operands[0], &text);
 	if (r == -EINVAL)
 		return cli_fail(r, "one of: policy, seccomp, caps, landlock",

@@ -9,8 +9,8 @@ int cli_policy_diff(const struct cli_args *args)
 	int different, r = 0;
 
 	if (args->n_operands != 2)
-		return cli_fail(-EINVAL, NULL, "two files are wanted: nucleus %s %s", args->command->name,
-				args->command->usage);
+		return cli_fail(-EINVAL, NULL, "two files are wanted: nucleus %s %s",
+				args->command->name, args->command->usage);
 	different = nucleus_policy_file_diff(args->operands[0], args->operands[1],
 					     args->format ? args->format : "text", &text, &error);
 	if (different < 0)

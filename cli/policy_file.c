@@ -10,8 +10,8 @@ static int for_each_file(const struct cli_args *args,
 	int status = EXIT_SUCCESS, r;
 
 	if (!args->n_operands)
-		return cli_fail(-EINVAL, NULL, "no file is given: nucleus %s %s", args->command->name,
-				args->command->usage);
+		return cli_fail(-EINVAL, NULL, "no file is given: nucleus %s %s",
+				args->command->name, args->command->usage);
 	for (size_t i = 0; i < args->n_operands; i++) {
 		_cleanup_error_ nucleus_error *error = NULL;
 
@@ -31,7 +31,8 @@ static int need_key(const struct cli_args *args)
 	if (args->key)
 		return 0;
 	return cli_fail(-EINVAL, "`nucleus policy keygen PREFIX` makes PREFIX.key and PREFIX.pub",
-			"a key is needed: nucleus %s %s", args->command->name, args->command->usage);
+			"a key is needed: nucleus %s %s", args->command->name,
+			args->command->usage);
 }
 
 /* As sha256sum prints it, so that it can be checked by that. */

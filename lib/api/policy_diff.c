@@ -9,8 +9,8 @@
 
 static const struct {
 	const char *kind;
-	int (*diff)(const struct nuc_diff_file *a, const struct nuc_diff_file *b, struct nuc_diff *d,
-		    nucleus_error **ret_err);
+	int (*diff)(const struct nuc_diff_file *a, const struct nuc_diff_file *b,
+		    struct nuc_diff *d, nucleus_error **ret_err);
 } kinds[] = {
 	{ "policy", nuc_diff_documents },
 	{ "seccomp", nuc_diff_profiles },
@@ -28,8 +28,8 @@ static char *copy(struct nuc_diff *d, const char *s)
 	return t;
 }
 
-void nuc_diff_add(struct nuc_diff *d, enum nuc_diff_side side, const char *what, const char *subject,
-		  const char *before, const char *after, const char *note)
+void nuc_diff_add(struct nuc_diff *d, enum nuc_diff_side side, const char *what,
+		  const char *subject, const char *before, const char *after, const char *note)
 {
 	struct nuc_diff_change *c = reallocarray(d->changes, d->n + 1, sizeof(*c));
 
@@ -122,7 +122,8 @@ static json_t *text_or_null(const char *s)
 	return s ? nuc_json_text(s, strlen(s)) : json_null();
 }
 
-static int print_json(const struct nuc_diff *d, const char *kind, const char *a, const char *b, char **ret)
+static int print_json(const struct nuc_diff *d, const char *kind, const char *a, const char *b,
+		      char **ret)
 {
 	json_t *changes = json_array(), *o;
 	char *s;
@@ -153,8 +154,8 @@ static int print_json(const struct nuc_diff *d, const char *kind, const char *a,
 
 /* ---- both files ------------------------------------------------------------------------------------ */
 
-static int read_file(const char *path, char **ret_bytes, struct nuc_diff_file *ret, const char **ret_kind,
-		     nucleus_error **ret_err)
+static int read_file(const char *path, char **ret_bytes, struct nuc_diff_file *ret,
+		     const char **ret_kind, nucleus_error **ret_err)
 {
 	const struct nuc_strict file = { .path = path, .origin = path, .max = NUC_DOC_MAX_BYTES };
 	int r = nuc_strict_read(&file, ret_bytes, &ret->len, ret_err);
@@ -176,7 +177,8 @@ int nucleus_policy_file_diff(const char *a, const char *b, const char *format, c
 	int r;
 
 	if (!a || !b || !format || (strcmp(format, "text") != 0 && strcmp(format, "json") != 0))
-		return nuc_fail(ret_err, -EINVAL, &where, "two paths and a format, text or json, are wanted");
+		return nuc_fail(ret_err, -EINVAL, &where,
+				"two paths and a format, text or json, are wanted");
 	r = read_file(a, &bytes_a, &file_a, &kind_a, ret_err);
 	if (r == 0)
 		r = read_file(b, &bytes_b, &file_b, &kind_b, ret_err);
@@ -189,7 +191,8 @@ int nucleus_policy_file_diff(const char *a, const char *b, const char *format, c
 		if (!strcmp(kinds[i].kind, kind_a))
 			break;
 	if (i == NUC_ARRAY_SIZE(kinds))
-		return nuc_fail(ret_err, -ENOTSUP, &where, "files of kind %s cannot be compared", kind_a);
+		return nuc_fail(ret_err, -ENOTSUP, &where, "files of kind %s cannot be compared",
+				kind_a);
 	r = kinds[i].diff(&file_a, &file_b, &d, ret_err);
 	if (r == 0) {
 		r = d.failed		       ? -ENOMEM

@@ -23,8 +23,8 @@ struct nuc_diff {
 };
 
 /* Strings are copied; `before`, `after` and `note` may be NULL. */
-void nuc_diff_add(struct nuc_diff *d, enum nuc_diff_side side, const char *what, const char *subject,
-		  const char *before, const char *after, const char *note);
+void nuc_diff_add(struct nuc_diff *d, enum nuc_diff_side side, const char *what,
+		  const char *subject, const char *before, const char *after, const char *note);
 void nuc_diff_done(struct nuc_diff *d);
 
 /* A file that has been read. */
@@ -34,14 +34,14 @@ struct nuc_diff_file {
 };
 
 /* Each reads both files, and adds what differs. 0, or -EINVAL with an error that names the file. */
-int nuc_diff_documents(const struct nuc_diff_file *a, const struct nuc_diff_file *b, struct nuc_diff *d,
-		       nucleus_error **ret_err);
-int nuc_diff_profiles(const struct nuc_diff_file *a, const struct nuc_diff_file *b, struct nuc_diff *d,
-		      nucleus_error **ret_err);
+int nuc_diff_documents(const struct nuc_diff_file *a, const struct nuc_diff_file *b,
+		       struct nuc_diff *d, nucleus_error **ret_err);
+int nuc_diff_profiles(const struct nuc_diff_file *a, const struct nuc_diff_file *b,
+		      struct nuc_diff *d, nucleus_error **ret_err);
 int nuc_diff_caps(const struct nuc_diff_file *a, const struct nuc_diff_file *b, struct nuc_diff *d,
 		  nucleus_error **ret_err);
-int nuc_diff_landlock(const struct nuc_diff_file *a, const struct nuc_diff_file *b, struct nuc_diff *d,
-		      nucleus_error **ret_err);
+int nuc_diff_landlock(const struct nuc_diff_file *a, const struct nuc_diff_file *b,
+		      struct nuc_diff *d, nucleus_error **ret_err);
 
 /* policy_check.c: the name of the kind that the bytes are. Static. */
 int nuc_kind_of(const char *bytes, size_t len, const char *name, const char **ret,

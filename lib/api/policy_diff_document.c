@@ -93,15 +93,16 @@ static char *in_words(const nucleus_policy *p, enum nuc_option_id id)
 	return s ? strdup(s) : NULL;
 }
 
-static void add(const struct pair *p, enum nuc_option_id id, enum nuc_diff_side side, const char *before,
-		const char *after)
+static void add(const struct pair *p, enum nuc_option_id id, enum nuc_diff_side side,
+		const char *before, const char *after)
 {
 	nuc_diff_add(p->d, side, "option", nuc_options[id].key, before, after, NULL);
 }
 
 static int64_t number_of(const nucleus_policy *p, enum nuc_option_id id)
 {
-	return nuc_options[id].type == NUC_TYPE_BOOL ? nuc_policy_bool(p, id) : nuc_policy_int(p, id);
+	return nuc_options[id].type == NUC_TYPE_BOOL ? nuc_policy_bool(p, id)
+						     : nuc_policy_int(p, id);
 }
 
 static enum nuc_diff_side side_of(const struct pair *p, enum nuc_option_id id, const char *before,
@@ -187,13 +188,15 @@ static enum nuc_diff_side side_of_volume(const char *before, const char *after)
 static void diff_items(const struct pair *p, enum nuc_option_id id)
 {
 	for (size_t i = 0; i < nuc_policy_count(p->a, id); i++) {
-		const char *before = nuc_policy_item(p->a, id, i), *after = same_of(p->b, id, before);
+		const char *before = nuc_policy_item(p->a, id, i),
+			   *after = same_of(p->b, id, before);
 
 		if (!after)
 			add(p, id, side_of_item(id, false), before, NULL);
 		else if (strcmp(before, after) != 0)
 			add(p, id,
-			    rules[id] == RULE_VOLUMES ? side_of_volume(before, after) : NUC_DIFF_CHANGED,
+			    rules[id] == RULE_VOLUMES ? side_of_volume(before, after)
+						      : NUC_DIFF_CHANGED,
 			    before, after);
 	}
 	for (size_t i = 0; i < nuc_policy_count(p->b, id); i++) {
@@ -241,8 +244,8 @@ static int load(const struct nuc_diff_file *f, nucleus_policy **ret, nucleus_err
 	return r;
 }
 
-int nuc_diff_documents(const struct nuc_diff_file *a, const struct nuc_diff_file *b, struct nuc_diff *d,
-		       nucleus_error **ret_err)
+int nuc_diff_documents(const struct nuc_diff_file *a, const struct nuc_diff_file *b,
+		       struct nuc_diff *d, nucleus_error **ret_err)
 {
 	_cleanup_policy_ nucleus_policy *policy_a = NULL, *policy_b = NULL;
 	struct pair p = { .d = d };

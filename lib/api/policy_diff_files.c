@@ -12,7 +12,8 @@
 
 /* ---- seccomp: every call that has a name, and those that have none --------------------------------- */
 
-static int read_profile(const struct nuc_diff_file *f, struct nuc_verdicts *ret, nucleus_error **ret_err)
+static int read_profile(const struct nuc_diff_file *f, struct nuc_verdicts *ret,
+			nucleus_error **ret_err)
 {
 	_cleanup_profile_ struct nuc_profile *profile = NULL;
 	struct nuc_profile_target target = { 0 };
@@ -20,7 +21,8 @@ static int read_profile(const struct nuc_diff_file *f, struct nuc_verdicts *ret,
 	int r;
 
 	/* Both for the kernel that runs, and without any capability, as sandboxes are. */
-	if (uname(&u) == 0 && sscanf(u.release, "%d.%d", &target.kernel_major, &target.kernel_minor) != 2)
+	if (uname(&u) == 0 &&
+	    sscanf(u.release, "%d.%d", &target.kernel_major, &target.kernel_minor) != 2)
 		target = (struct nuc_profile_target){ 0 };
 	r = nuc_profile_parse(f->bytes, f->len, f->path, &profile, ret_err);
 	return r < 0 ? r : nuc_verdicts_of_profile(profile, &target, ret);
@@ -72,8 +74,10 @@ static void diff_errnos(const struct nuc_verdicts *a, const struct nuc_verdicts 
 			return; /* told */
 		n++;
 	}
-	snprintf(subject, sizeof(subject), n == 1 ? "%s" : "%s and %zu others", a->v[i].name, n - 1);
-	nuc_diff_add(d, NUC_DIFF_CHANGED, "syscall", subject, nuc_action_words(a->v[i].action, before),
+	snprintf(subject, sizeof(subject), n == 1 ? "%s" : "%s and %zu others", a->v[i].name,
+		 n - 1);
+	nuc_diff_add(d, NUC_DIFF_CHANGED, "syscall", subject,
+		     nuc_action_words(a->v[i].action, before),
 		     nuc_action_words(b->v[i].action, after), "refused as before");
 }
 
@@ -92,8 +96,8 @@ static void diff_call(const struct nuc_verdict *a, const struct nuc_verdict *b, 
 		     danger && side != NUC_DIFF_LESS && b->passes ? danger->reason : NULL);
 }
 
-int nuc_diff_profiles(const struct nuc_diff_file *a, const struct nuc_diff_file *b, struct nuc_diff *d,
-		      nucleus_error **ret_err)
+int nuc_diff_profiles(const struct nuc_diff_file *a, const struct nuc_diff_file *b,
+		      struct nuc_diff *d, nucleus_error **ret_err)
 {
 	_cleanup_verdicts_ struct nuc_verdicts va = { 0 }, vb = { 0 };
 	char before[NUC_ACTION_SIZE], after[NUC_ACTION_SIZE];
@@ -114,7 +118,8 @@ int nuc_diff_profiles(const struct nuc_diff_file *a, const struct nuc_diff_file 
 		const struct nuc_verdict other_b = { .action = vb.other, .passes = vb.other == SECCOMP_RET_ALLOW };
 
 		nuc_diff_add(d, side_of_call(&other_a, &other_b), "syscall", "(newer than these)",
-			     nuc_action_words(va.other, before), nuc_action_words(vb.other, after), NULL);
+			     nuc_action_words(va.other, before), nuc_action_words(vb.other, after),
+			     NULL);
 	}
 	return 0;
 }
@@ -137,12 +142,13 @@ int nuc_diff_caps(const struct nuc_diff_file *a, const struct nuc_diff_file *b, 
 		nuc_capability_names(&name, NUC_CAP_BIT(cap), ",");
 		d->failed |= name.failed;
 		for (int set = 0; set < NUC_CAPSET__COUNT && !d->failed; set++) {
-			bool before = fa.set[set] & NUC_CAP_BIT(cap), after = fb.set[set] & NUC_CAP_BIT(cap);
+			bool before = fa.set[set] & NUC_CAP_BIT(cap),
+			     after = fb.set[set] & NUC_CAP_BIT(cap);
 			const char *in = nuc_capset_name((enum nuc_capset)set);
 
 			if (before != after)
-				nuc_diff_add(d, after ? NUC_DIFF_MORE : NUC_DIFF_LESS, "capability", name.s,
-					     before ? in : NULL, after ? in : NULL,
+				nuc_diff_add(d, after ? NUC_DIFF_MORE : NUC_DIFF_LESS, "capability",
+					     name.s, before ? in : NULL, after ? in : NULL,
 					     after ? nuc_capability(cap)->what : NULL);
 		}
 	}
@@ -177,7 +183,8 @@ static bool has_rule(const struct nuc_landlock_file *f, size_t n, const char *pa
 	return false;
 }
 
-static void diff_rights(struct nuc_diff *d, enum nuc_diff_side side, const char *path, uint32_t rights)
+static void diff_rights(struct nuc_diff *d, enum nuc_diff_side side, const char *path,
+			uint32_t rights)
 {
 	_cleanup_buf_ struct nuc_buf names = { 0 };
 
@@ -191,8 +198,8 @@ static void diff_rights(struct nuc_diff *d, enum nuc_diff_side side, const char 
 			     side == NUC_DIFF_MORE ? nuc_sensitive_path(path) : NULL);
 }
 
-static void diff_path(const struct nuc_landlock_file *a, const struct nuc_landlock_file *b, const char *path,
-		      struct nuc_diff *d)
+static void diff_path(const struct nuc_landlock_file *a, const struct nuc_landlock_file *b,
+		      const char *path, struct nuc_diff *d)
 {
 	uint32_t before = granted(a, path), after = granted(b, path);
 
@@ -208,8 +215,8 @@ static uint32_t rights_of_port(const struct nuc_landlock_file *f, uint16_t port)
 	return 0;
 }
 
-static void diff_port(const struct nuc_landlock_file *a, const struct nuc_landlock_file *b, uint16_t port,
-		      struct nuc_diff *d)
+static void diff_port(const struct nuc_landlock_file *a, const struct nuc_landlock_file *b,
+		      uint16_t port, struct nuc_diff *d)
 {
 	static const struct {
 		uint32_t right;
@@ -224,7 +231,8 @@ static void diff_port(const struct nuc_landlock_file *a, const struct nuc_landlo
 
 		if (had != has)
 			nuc_diff_add(d, has ? NUC_DIFF_MORE : NUC_DIFF_LESS, "port", subject,
-				     had ? rights[i].word : NULL, has ? rights[i].word : NULL, NULL);
+				     had ? rights[i].word : NULL, has ? rights[i].word : NULL,
+				     NULL);
 	}
 }
 
@@ -243,13 +251,14 @@ static void diff_scope(uint32_t before, uint32_t after, struct nuc_diff *d)
 		bool had = before & scopes[i].bit, has = after & scopes[i].bit;
 
 		if (had != has)
-			nuc_diff_add(d, had ? NUC_DIFF_MORE : NUC_DIFF_LESS, "scope", scopes[i].name,
-				     had ? "closed" : "open", has ? "closed" : "open", scopes[i].note);
+			nuc_diff_add(d, had ? NUC_DIFF_MORE : NUC_DIFF_LESS, "scope",
+				     scopes[i].name, had ? "closed" : "open",
+				     has ? "closed" : "open", scopes[i].note);
 	}
 }
 
-int nuc_diff_landlock(const struct nuc_diff_file *a, const struct nuc_diff_file *b, struct nuc_diff *d,
-		      nucleus_error **ret_err)
+int nuc_diff_landlock(const struct nuc_diff_file *a, const struct nuc_diff_file *b,
+		      struct nuc_diff *d, nucleus_error **ret_err)
 {
 	_cleanup_landlock_file_ struct nuc_landlock_file fa = { 0 }, fb = { 0 };
 	char before[16], after[16];
@@ -264,7 +273,8 @@ int nuc_diff_landlock(const struct nuc_diff_file *a, const struct nuc_diff_file 
 		if (!has_rule(&fa, i, fa.rules[i].path))
 			diff_path(&fa, &fb, fa.rules[i].path, d);
 	for (size_t i = 0; i < fb.n_rules; i++)
-		if (!has_rule(&fb, i, fb.rules[i].path) && !has_rule(&fa, fa.n_rules, fb.rules[i].path))
+		if (!has_rule(&fb, i, fb.rules[i].path) &&
+		    !has_rule(&fa, fa.n_rules, fb.rules[i].path))
 			diff_path(&fa, &fb, fb.rules[i].path, d);
 	for (size_t i = 0; i < fa.n_ports; i++)
 		diff_port(&fa, &fb, fa.ports[i].port, d);
@@ -276,8 +286,8 @@ int nuc_diff_landlock(const struct nuc_diff_file *a, const struct nuc_diff_file 
 		snprintf(before, sizeof(before), "%d", fa.min_abi);
 		snprintf(after, sizeof(after), "%d", fb.min_abi);
 		/* A lower one runs where less is enforced. */
-		nuc_diff_add(d, fb.min_abi < fa.min_abi ? NUC_DIFF_MORE : NUC_DIFF_LESS, "option", "min_abi",
-			     before, after, NULL);
+		nuc_diff_add(d, fb.min_abi < fa.min_abi ? NUC_DIFF_MORE : NUC_DIFF_LESS, "option",
+			     "min_abi", before, after, NULL);
 	}
 	return 0;
 }

@@ -6,7 +6,7 @@
 #include "why.h"
 
 #define FORMS                                                                                      \
-	"open:/PATH, list:/PATH, write:/PATH, create:/PATH, remove:/PATH, exec:PROGRAM, "              \
+	"open:/PATH, list:/PATH, write:/PATH, create:/PATH, remove:/PATH, exec:PROGRAM, "          \
 	"connect:HOST:PORT, bind:PORT, syscall:NAME or syscall:NAME(ARG0,ARG1,...)"
 
 static const struct {
@@ -107,7 +107,8 @@ static int print_text(const char *asked, const struct nuc_answer *a, char **ret)
 	else if (a->kills)
 		nuc_buf_printf(&b, "%s: refused by %s, which kills the process", query, a->layer);
 	else if (a->error)
-		nuc_buf_printf(&b, "%s: refused by %s (%s)", query, a->layer, nuc_errno_name(a->error));
+		nuc_buf_printf(&b, "%s: refused by %s (%s)", query, a->layer,
+			       nuc_errno_name(a->error));
 	else
 		nuc_buf_printf(&b, "%s: refused by %s", query, a->layer);
 	nuc_buf_printf(&b, "\n  rule    %s\n", a->rule);
@@ -116,7 +117,8 @@ static int print_text(const char *asked, const struct nuc_answer *a, char **ret)
 	if (a->fix)
 		nuc_buf_printf(&b, "  fix     %s\n", a->fix);
 	if (a->certainty == NUC_INFERRED)
-		nuc_buf_puts(&b, "  inferred: files of the host, or what runs before, have a say\n");
+		nuc_buf_puts(&b,
+			     "  inferred: files of the host, or what runs before, have a say\n");
 	return nuc_buf_take(&b, ret);
 }
 

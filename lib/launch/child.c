@@ -279,8 +279,9 @@ static long landlock_policy_path(const struct nuc_context *c, const struct nuc_s
 	if (fd < 0)
 		return fd;
 	rule.fd = (int32_t)fd;
-	return closing(fd, rule.access ? nuc_sys(__NR_landlock_add_rule, c->slots[s->in], 1, &rule, 0)
-				       : -ENOTDIR);
+	return closing(fd, rule.access
+				   ? nuc_sys(__NR_landlock_add_rule, c->slots[s->in], 1, &rule, 0)
+				   : -ENOTDIR);
 }
 
 static long landlock_port(const struct nuc_context *c, const struct nuc_step *s)
@@ -382,7 +383,8 @@ static long load_seccomp(const struct nuc_context *c, const struct nuc_step *s)
 
 static long execute(const struct nuc_context *c, const char *file)
 {
-	return nuc_sys(__NR_execve, file, c->argv, c->envp, NUC_OURS_ARG3, NUC_OURS_ARG4, NUC_OURS_ARG5);
+	return nuc_sys(__NR_execve, file, c->argv, c->envp, NUC_OURS_ARG3, NUC_OURS_ARG4,
+		       NUC_OURS_ARG5);
 }
 
 /* execvp(3) in the sandbox's own PATH; the most telling error wins over ENOENT. */

@@ -101,13 +101,16 @@ int nuc_launch_open_log(struct nuc_launch *l, nucleus_error **ret_err)
 		return 0;
 	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY, 0600);
 	if (fd < 0) {
-		where.hint = errno == EEXIST ? "a trace is a new file: remove that one, or name another" : NULL;
+		where.hint = errno == EEXIST
+				     ? "a trace is a new file: remove that one, or name another"
+				     : NULL;
 		return nuc_fail(ret_err, -errno, &where, "cannot make %s for the trace: %s", path,
 				strerror(errno));
 	}
 	l->log = nuc_fd_above_stdio(fd);
 	if (l->log < 0)
-		return nuc_fail(ret_err, l->log, &where, "cannot keep the trace open: %s", strerror(-l->log));
+		return nuc_fail(ret_err, l->log, &where, "cannot keep the trace open: %s",
+				strerror(-l->log));
 	return 0;
 }
 
@@ -169,7 +172,8 @@ static int check_passed(const struct nuc_prepared *p, nucleus_error **ret_err)
 
 			if (fcntl((int)fd, F_GETFD) < 0 || is_own(p, (int)fd))
 				return nuc_fail(ret_err, -EBADF, &where,
-						"descriptor %u is to be passed, but is not open", fd);
+						"descriptor %u is to be passed, but is not open",
+						fd);
 			if (is_directory((int)fd))
 				return nuc_fail(ret_err, -EISDIR, &directory,
 						"descriptor %u is a directory, which would lead out "

@@ -228,7 +228,8 @@ static long start_program(uint32_t fork_at)
 {
 	const struct nuc_step *fork = nuc_plan_step(ctx.plan, fork_at);
 	struct nuc_clone_args args = {
-		.flags = CLONE_VFORK | (fork->arg[0] ? CLONE_VM : 0) | (fork->arg[1] ? CLONE_FILES : 0),
+		.flags = CLONE_VFORK | (fork->arg[0] ? CLONE_VM : 0) |
+			 (fork->arg[1] ? CLONE_FILES : 0),
 		.exit_signal = SIGCHLD_,
 		.stack = (uint64_t)(uintptr_t)stack,
 		.stack_size = sizeof(stack),

@@ -322,8 +322,8 @@ static void on_openat2(const struct nuc_seen *s)
 	on_open(s, 0, 1, (uint32_t)flags);
 }
 
-static void on_name(const struct nuc_seen *s, int dir_arg, int path_arg, const char *op, const char *kind,
-		    int follow)
+static void on_name(const struct nuc_seen *s, int dir_arg, int path_arg, const char *op,
+		    const char *kind, int follow)
 {
 	if (look(s, dir_arg, path_arg, follow, &one) < 0)
 		return;
@@ -334,8 +334,8 @@ static void on_name(const struct nuc_seen *s, int dir_arg, int path_arg, const c
 }
 
 /* rename, and link if `moves` is 0. */
-static void on_two_names(const struct nuc_seen *s, int dir1, int path1, int dir2, int path2, int moves,
-			 uint32_t flags)
+static void on_two_names(const struct nuc_seen *s, int dir1, int path1, int dir2, int path2,
+			 int moves, uint32_t flags)
 {
 	if (look(s, dir1, path1, !moves && (flags & AT_SYMLINK_FOLLOW_), &one) < 0)
 		return;
@@ -449,9 +449,11 @@ void nuc_learn_call(const struct nuc_seen *s)
 	case __NR_mkdirat:
 		return on_name(s, 0, 1, "create", "dir", 0);
 	case __NR_mknod:
-		return on_name(s, -1, 0, "create", a[1] & S_IFMT_ ? kind_of((uint32_t)a[1]) : "file", 0);
+		return on_name(s, -1, 0, "create",
+			       a[1] & S_IFMT_ ? kind_of((uint32_t)a[1]) : "file", 0);
 	case __NR_mknodat:
-		return on_name(s, 0, 1, "create", a[2] & S_IFMT_ ? kind_of((uint32_t)a[2]) : "file", 0);
+		return on_name(s, 0, 1, "create", a[2] & S_IFMT_ ? kind_of((uint32_t)a[2]) : "file",
+			       0);
 	case __NR_symlink:
 		return on_name(s, -1, 1, "create", "link", 0);
 	case __NR_symlinkat:

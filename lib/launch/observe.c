@@ -87,7 +87,8 @@ static uint64_t key_of(const struct seccomp_data *d)
 	const struct nuc_matter *m = nuc_matter_of(d->nr);
 
 	for (unsigned int i = 0; m && i < m->count; i++)
-		key = key * 0x100000001b3u ^ nuc_matter_value(&m->arg[i], (const uint64_t *)d->args);
+		key = key * 0x100000001b3u ^
+		      nuc_matter_value(&m->arg[i], (const uint64_t *)d->args);
 	return key * 0x9e3779b97f4a7c15u;
 }
 
@@ -126,7 +127,8 @@ static void read_comm(uint32_t pid, char to[16])
 }
 
 /* `path` is NULL for none. */
-static void tell(uint32_t kind, const struct nuc_seen *s, int error, uint32_t count, const char *path)
+static void tell(uint32_t kind, const struct nuc_seen *s, int error, uint32_t count,
+		 const char *path)
 {
 	static struct nuc_denial_record r;
 	uint32_t n = 0;

@@ -102,7 +102,8 @@ static const char *split(char *path)
 		path[--n] = '\0';
 	while (n > 0 && path[n - 1] != '/')
 		n--;
-	if (!n || !path[n] || (path[n] == '.' && (!path[n + 1] || (path[n + 1] == '.' && !path[n + 2]))))
+	if (!n || !path[n] ||
+	    (path[n] == '.' && (!path[n + 1] || (path[n + 1] == '.' && !path[n + 2]))))
 		return NULL;
 	return path + n;
 }
@@ -223,7 +224,8 @@ static void ask_entry(const struct nuc_seen *s)
 
 static int name(const struct nuc_seen *s, int dir_arg, int path_arg)
 {
-	if (nuc_look_string(s->pid, s->args[path_arg], wanted) < 0 || !nuc_look_waits(s) || !wanted[0])
+	if (nuc_look_string(s->pid, s->args[path_arg], wanted) < 0 || !nuc_look_waits(s) ||
+	    !wanted[0])
 		return -EFAULT;
 	nuc_look_name(s->pid, dir_arg < 0 ? AT_FDCWD_ : (int)s->args[dir_arg], wanted, asked);
 	return 0;
@@ -246,7 +248,9 @@ static int ask_existing(const struct nuc_seen *s, enum want want, int nofollow)
 
 static void on_open(const struct nuc_seen *s, int dir_arg, int path_arg, uint32_t flags)
 {
-	enum want want = flags & O_TRUNC ? TRUNCATE : (flags & O_ACCMODE) != O_RDONLY ? WRITE : READ;
+	enum want want = flags & O_TRUNC		   ? TRUNCATE
+			 : (flags & O_ACCMODE) != O_RDONLY ? WRITE
+							   : READ;
 
 	if (flags & O_PATH_ || name(s, dir_arg, path_arg) < 0)
 		return;

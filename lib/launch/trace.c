@@ -233,7 +233,9 @@ static uint64_t form_hash(void)
 	v[2] = trace.key[0] ^ 0x6c7967656e657261;
 	v[3] = trace.key[1] ^ 0x7465646279746573;
 	for (long i = 0; i <= (form_len | 7); i++) {
-		uint64_t byte = i < form_len ? form[i] : i == (form_len | 7) ? (uint64_t)form_len & 0xff : 0;
+		uint64_t byte = i < form_len	      ? form[i]
+				: i == (form_len | 7) ? (uint64_t)form_len & 0xff
+						      : 0;
 
 		m |= byte << (8 * (i & 7));
 		if ((i & 7) != 7)
@@ -426,7 +428,8 @@ void nuc_trace_program(int32_t pid)
 		nuc_learn_program(pid);
 }
 
-void nuc_trace_path(int32_t pid, const char *op, const char *kind, const char *path, const char *what_for)
+void nuc_trace_path(int32_t pid, const char *op, const char *kind, const char *path,
+		    const char *what_for)
 {
 	char comm[17];
 
@@ -488,7 +491,8 @@ void nuc_trace_unread(void)
 void nuc_trace_start(const struct nuc_plan *plan, int fd)
 {
 	struct {
-		char sysname[65], nodename[65], release[65], version[65], machine[65], domainname[65];
+		char sysname[65], nodename[65], release[65], version[65], machine[65],
+			domainname[65];
 	} name;
 	long table = nuc_sys(__NR_mmap, 0, TABLE_SIZE * sizeof(*trace.table), 3 /* PROT_READ | PROT_WRITE */,
 			     0x22 /* MAP_PRIVATE | MAP_ANONYMOUS */, -1, 0);

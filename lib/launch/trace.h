@@ -40,7 +40,9 @@ void nuc_learn_call(const struct nuc_seen *s);
 void nuc_learn_program(int32_t pid);
 
 /* `path` is NUL-terminated, or NULL for what could not be read. */
-void nuc_trace_path(int32_t pid, const char *op, const char *kind, const char *path, const char *what_for);
-void nuc_trace_net(int32_t pid, const char *op, const char *family, const char *type, uint32_t port);
+void nuc_trace_path(int32_t pid, const char *op, const char *kind, const char *path,
+		    const char *what_for);
+void nuc_trace_net(int32_t pid, const char *op, const char *family, const char *type,
+		   uint32_t port);
 /* Something that could not be read from the program. */
 void nuc_trace_unread(void);

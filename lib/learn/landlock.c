@@ -30,9 +30,10 @@ static const char *const access_words[] = { "read",   "write",	"execute", "readd
  * What would need one is told, and not granted.
  */
 static const char *const never_whole[] = {
-	"/",	"/bin", "/boot", "/dev", "/etc", "/home", "/lib", "/lib64", "/media", "/mnt", "/opt",
-	"/proc", "/root", "/run", "/sbin", "/srv", "/sys", "/usr", "/usr/local", "/var", "/var/lib",
-	"/var/log", "/var/run", "/var/spool", "/usr/share", "/usr/lib", "/etc/ssl", "/etc/ssh",
+	"/",	    "/bin",	"/boot",      "/dev",	    "/etc",	  "/home",    "/lib",
+	"/lib64",   "/media",	"/mnt",	      "/opt",	    "/proc",	  "/root",    "/run",
+	"/sbin",    "/srv",	"/sys",	      "/usr",	    "/usr/local", "/var",     "/var/lib",
+	"/var/log", "/var/run", "/var/spool", "/usr/share", "/usr/lib",	  "/etc/ssl", "/etc/ssh",
 };
 
 /* Below these are programs and libraries, the same for everybody: files of one directory may be folded. */
@@ -93,7 +94,8 @@ static bool is_never_whole(const char *path)
 		if (!strcmp(never_whole[i], path))
 			return true;
 	/* Somebody's home, but for the sandbox's own: that is made for it. */
-	return is_below(path, "/home") && !strchr(path + 6, '/') && strcmp(path, "/home/agent") != 0;
+	return is_below(path, "/home") && !strchr(path + 6, '/') &&
+	       strcmp(path, "/home/agent") != 0;
 }
 
 /* Not where a name says that it is not for everybody (.ssh, .git). */
@@ -116,7 +118,8 @@ static void cut(char *path)
 
 /* ---- rules --------------------------------------------------------------------------------------- */
 
-static int add_rule(struct policy *p, const char *path, const char *seen, unsigned int access, bool folded)
+static int add_rule(struct policy *p, const char *path, const char *seen, unsigned int access,
+		    bool folded)
 {
 	struct rule *grown;
 
@@ -272,7 +275,8 @@ static int take_volatile(struct policy *p, const struct nuc_trace_path *s)
 		    (volatile_names[i].number && (s->path[n] < '0' || s->path[n] > '9')))
 			continue;
 		if (access & ~volatile_names[i].access) {
-			if (s->kind != NUC_TRACE_KIND_device || !(access & volatile_names[i].access)) {
+			if (s->kind != NUC_TRACE_KIND_device ||
+			    !(access & volatile_names[i].access)) {
 				refuse(p, s, "its name is another one each time, and the directory as a whole "
 					     "would be too much");
 				return 1;
@@ -315,7 +319,8 @@ static int take_path(struct policy *p, const struct nuc_trace_path *s, char *scr
 		cut(dir);
 	/* A new file's contents are written by the same right as those of its neighbours. */
 	if (is_never_whole(dir)) {
-		refuse(p, s, "it would need a rule on the whole of a directory that holds much else");
+		refuse(p, s,
+		       "it would need a rule on the whole of a directory that holds much else");
 		return 0;
 	}
 	return add_rule(p, dir, s->path, access, true);
@@ -374,8 +379,9 @@ static int fold(struct policy *p)
 
 	for (size_t i = 0; m && i < p->n_rules; i++)
 		if (may_be_folded(&p->rules[i]))
-			m[n++] = (struct member){ &p->rules[i],
-						  (size_t)(strrchr(p->rules[i].path, '/') - p->rules[i].path) };
+			m[n++] = (struct member){
+				&p->rules[i],
+				(size_t)(strrchr(p->rules[i].path, '/') - p->rules[i].path)};
 	if (n)
 		qsort(m, n, sizeof(*m), by_directory);
 	for (size_t i = 0, k; r == 0 && i < n; i = k) {
@@ -426,8 +432,8 @@ static void put_access(struct nuc_buf *b, unsigned int access, bool quotes)
 	for (size_t i = 0; i < NUC_ARRAY_SIZE(access_words); i++) {
 		if (!(access & (1u << i)))
 			continue;
-		nuc_buf_printf(b, "%s%s%s%s", first ? "" : ", ", quotes ? "\"" : "", access_words[i],
-			       quotes ? "\"" : "");
+		nuc_buf_printf(b, "%s%s%s%s", first ? "" : ", ", quotes ? "\"" : "",
+			       access_words[i], quotes ? "\"" : "");
 		first = false;
 	}
 }
@@ -499,7 +505,8 @@ static int write_policy(struct policy *p, char **ret)
 		nuc_buf_puts(&rules, "\n");
 		if (rule->folded) {
 			folds++;
-			nuc_buf_printf(&rules, "# and all below it: %zu of its files were seen\n", rule->files);
+			nuc_buf_printf(&rules, "# and all below it: %zu of its files were seen\n",
+				       rule->files);
 			nuc_buf_puts(&p->notes, "more than was seen: ");
 			put_access(&p->notes, rule->access, false);
 			nuc_buf_puts(&p->notes, " of all below ");
@@ -521,8 +528,9 @@ static int write_policy(struct policy *p, char **ret)
 		r = put_ports(&rules, p, false, &ports);
 	if (r < 0)
 		return r;
-	nuc_buf_printf(&p->notes, "%zu rules, %zu of them on directories as a whole, and %zu ports\n", p->n_rules,
-		       folds, ports);
+	nuc_buf_printf(&p->notes,
+		       "%zu rules, %zu of them on directories as a whole, and %zu ports\n",
+		       p->n_rules, folds, ports);
 	if (p->n_rules > NUC_LANDLOCK_MAX_RULES)
 		nuc_buf_printf(&p->notes, "a policy may have %d rules: name directories instead\n", NUC_LANDLOCK_MAX_RULES);
 	nuc_buf_printf(&all,
@@ -558,7 +566,8 @@ static int learn(struct policy *p)
 	return drop_covered(p);
 }
 
-int nuc_learn_landlock(const struct nuc_trace *t, char **ret, char **ret_notes, nucleus_error **ret_err)
+int nuc_learn_landlock(const struct nuc_trace *t, char **ret, char **ret_notes,
+		       nucleus_error **ret_err)
 {
 	const struct nuc_where where = { "learn", "traces", NULL, "make them by nucleus run --learn FILE" };
 	_cleanup_(policy_done) struct policy p = { .trace = t };

@@ -78,6 +78,7 @@ void nuc_trace_done(struct nuc_trace *t);
 void nuc_trace_note(const struct nuc_trace *t, struct nuc_buf *notes);
 
 /* nucleus_seccomp_generate() and nucleus_landlock_generate(), of traces that have been read. */
-int nuc_learn_seccomp(const struct nuc_trace *t, const char *const *options, char **ret, char **ret_notes,
-		      nucleus_error **ret_err);
-int nuc_learn_landlock(const struct nuc_trace *t, char **ret, char **ret_notes, nucleus_error **ret_err);
+int nuc_learn_seccomp(const struct nuc_trace *t, const char *const *options, char **ret,
+		      char **ret_notes, nucleus_error **ret_err);
+int nuc_learn_landlock(const struct nuc_trace *t, char **ret, char **ret_notes,
+		       nucleus_error **ret_err);

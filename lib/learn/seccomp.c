@@ -72,7 +72,8 @@ static bool is_dangerous(const char *name)
 static bool is_allowed_danger(const struct nuc_learn_profile *p, const char *name)
 {
 	for (size_t i = 0; p->options && p->options[i]; i++)
-		if (!strncmp(p->options[i], "allow-dangerous=", 16) && !strcmp(p->options[i] + 16, name))
+		if (!strncmp(p->options[i], "allow-dangerous=", 16) &&
+		    !strcmp(p->options[i] + 16, name))
 			return true;
 	return false;
 }
@@ -217,8 +218,8 @@ static int put_rule(struct nuc_buf *b, const char *name, json_t *args, const cha
  * The rules of one form. Where an argument counts only if another has one of certain bits (the mode of an
  * open that creates), there are two: without these bits, and with the argument looked at.
  */
-static int put_form(struct nuc_buf *b, const char *name, const struct nuc_matter *m, const struct nuc_learn_form *f,
-		    const char *comment)
+static int put_form(struct nuc_buf *b, const char *name, const struct nuc_matter *m,
+		    const struct nuc_learn_form *f, const char *comment)
 {
 	const struct nuc_matter_arg *when = NULL;
 	bool creates = true;
@@ -296,7 +297,8 @@ static int put_call(struct nuc_buf *b, const struct nuc_learn_profile *p, int nr
 /* ---- other answers than EPERM -------------------------------------------------------------------- */
 
 /* Whether a form that is allowed might satisfy the clause. */
-static bool may_meet(const struct nuc_learn_use *u, const struct nuc_matter *m, const struct nuc_clause *c)
+static bool may_meet(const struct nuc_learn_use *u, const struct nuc_matter *m,
+		     const struct nuc_clause *c)
 {
 	if (!m || u->n_forms > NUC_LEARN_FORMS)
 		return true;
@@ -316,7 +318,8 @@ static bool may_meet(const struct nuc_learn_use *u, const struct nuc_matter *m, 
 }
 
 /* Takes the names and the conditions. */
-static int put_answer(struct nuc_buf *b, json_t *names, json_t *args, int error, const char *comment)
+static int put_answer(struct nuc_buf *b, json_t *names, json_t *args, int error,
+		      const char *comment)
 {
 	json_t *entry = names && args ? json_pack("{s:o, s:s, s:i}", "names", names, "action",
 						  "SCMP_ACT_ERRNO", "errnoRet", error) :
@@ -337,7 +340,8 @@ static int put_answer(struct nuc_buf *b, json_t *names, json_t *args, int error,
 	return 0;
 }
 
-static int put_clause_answer(struct nuc_buf *b, const struct nuc_rule *rule, const struct nuc_clause *c)
+static int put_clause_answer(struct nuc_buf *b, const struct nuc_rule *rule,
+			     const struct nuc_clause *c)
 {
 	json_t *args = json_array();
 	int r = args ? 0 : -ENOMEM;
@@ -388,8 +392,10 @@ static int put_answers(struct nuc_buf *b, const struct nuc_learn_profile *p)
 
 		for (size_t k = 0; k < NUC_RULE_CLAUSES && rule->clauses[k]; k++)
 			for (size_t n = 0; r == 0 && n < rule->clauses[k]->count; n++)
-				if (!nuc_learn_is_in(u) || !may_meet(u, m, &rule->clauses[k]->clause[n]))
-					r = put_clause_answer(b, rule, &rule->clauses[k]->clause[n]);
+				if (!nuc_learn_is_in(u) ||
+				    !may_meet(u, m, &rule->clauses[k]->clause[n]))
+					r = put_clause_answer(b, rule,
+							      &rule->clauses[k]->clause[n]);
 	}
 	return r;
 }
@@ -489,8 +495,8 @@ static void profile_done(struct nuc_learn_profile *p)
 	nuc_buf_free(&p->notes);
 }
 
-int nuc_learn_seccomp(const struct nuc_trace *t, const char *const *options, char **ret, char **ret_notes,
-		      nucleus_error **ret_err)
+int nuc_learn_seccomp(const struct nuc_trace *t, const char *const *options, char **ret,
+		      char **ret_notes, nucleus_error **ret_err)
 {
 	const struct nuc_where where = { "learn", "memory", NULL, NULL };
 	_cleanup_(profile_done) struct nuc_learn_profile p = { .trace = t, .options = options };

@@ -34,7 +34,8 @@ static bool builtin_allows(int nr, const struct nuc_matter *m, const struct nuc_
 	return false;
 }
 
-static void put_difference(struct nuc_buf *b, int nr, const struct nuc_learn_form *f, const char *comment)
+static void put_difference(struct nuc_buf *b, int nr, const struct nuc_learn_form *f,
+			   const char *comment)
 {
 	const struct nuc_matter *m = nuc_matter_of(nr);
 

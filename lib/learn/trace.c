@@ -64,8 +64,10 @@ static int get_number(struct reader *r, const char *key, uint64_t max, uint64_t 
 {
 	const json_t *v = member(r, key);
 
-	if (!json_is_integer(v) || json_integer_value(v) < 0 || (uint64_t)json_integer_value(v) > max)
-		return bad(r, 1, "%s must be a number from 0 to %llu", key, (unsigned long long)max);
+	if (!json_is_integer(v) || json_integer_value(v) < 0 ||
+	    (uint64_t)json_integer_value(v) > max)
+		return bad(r, 1, "%s must be a number from 0 to %llu", key,
+			   (unsigned long long)max);
 	*ret = (uint64_t)json_integer_value(v);
 	return 0;
 }
@@ -143,7 +145,9 @@ static int get_common(struct reader *r, char comm[NUC_TRACE_COMM])
 
 static int all_taken(const struct reader *r)
 {
-	return json_object_size(r->record) == r->taken ? 0 : bad(r, 1, "the record says more than it may");
+	return json_object_size(r->record) == r->taken
+		       ? 0
+		       : bad(r, 1, "the record says more than it may");
 }
 
 /* Room for one more in an array that grows by doubling. */
@@ -173,8 +177,9 @@ static int take_header(struct reader *r)
 	uint64_t n = 0;
 	int e, i = 0, paths = 0;
 
-	e = json_object_get(r->record, "nucleus_trace") ? get_number(r, "nucleus_trace", INT32_MAX, &n) :
-							  bad(r, 1, "not a trace: no \"nucleus_trace\"");
+	e = json_object_get(r->record, "nucleus_trace")
+		    ? get_number(r, "nucleus_trace", INT32_MAX, &n)
+		    : bad(r, 1, "not a trace: no \"nucleus_trace\"");
 	if (e == 0 && n != 1)
 		e = bad(r, 1, "a trace of format %llu, and this library reads format 1",
 			(unsigned long long)n);
@@ -211,7 +216,8 @@ static int take_args(struct reader *r, struct nuc_trace_call *c)
 
 		if (!json_is_integer(v) || json_integer_value(v) < 0 ||
 		    (uint64_t)json_integer_value(v) & ~(uint64_t)mask)
-			return bad(r, 1, "args.%s must be a number within 0x%x", m->arg[i].name, mask);
+			return bad(r, 1, "args.%s must be a number within 0x%x", m->arg[i].name,
+				   mask);
 		c->values[i] = (uint32_t)json_integer_value(v);
 	}
 	return 0;
@@ -288,7 +294,8 @@ static bool is_canonical(const char *path)
 		if (*path++ != '/')
 			return false;
 		n = strcspn(path, "/");
-		if (n == 0 || (n == 1 && path[0] == '.') || (n == 2 && path[0] == '.' && path[1] == '.'))
+		if (n == 0 || (n == 1 && path[0] == '.') ||
+		    (n == 2 && path[0] == '.' && path[1] == '.'))
 			return false;
 		path += n;
 	}
@@ -363,7 +370,8 @@ static int take_end(struct reader *r)
 	if (e < 0)
 		return e;
 	if (records != r->records)
-		return bad(r, 1, "the trace has %llu records and says that it has %llu: some are gone",
+		return bad(r, 1,
+			   "the trace has %llu records and says that it has %llu: some are gone",
 			   (unsigned long long)r->records, (unsigned long long)records);
 	member(r, "by_call");
 	by_call = json_object_get(r->record, "by_call");
@@ -454,7 +462,8 @@ int nuc_trace_load(const char *path, struct nuc_trace *t, nucleus_error **ret_er
 	int r;
 
 	if (fd < 0 || fstat(fd, &st) < 0)
-		return nuc_fail(ret_err, -errno, &where, "cannot open %s: %s", path, strerror(errno));
+		return nuc_fail(ret_err, -errno, &where, "cannot open %s: %s", path,
+				strerror(errno));
 	if (!S_ISREG(st.st_mode))
 		return nuc_fail(ret_err, S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL, &where,
 				"%s is not a regular file", path);
@@ -494,7 +503,8 @@ void nuc_trace_note(const struct nuc_trace *t, struct nuc_buf *notes)
 			       "%u of %u traces have no last record: what came after their end is not known\n",
 			       t->incomplete, t->traces);
 	if (t->lost)
-		nuc_buf_printf(notes, "%llu records were not written: the trace was full, or its disk\n",
+		nuc_buf_printf(notes,
+			       "%llu records were not written: the trace was full, or its disk\n",
 			       (unsigned long long)t->lost);
 	if (t->unread && t->with_paths)
 		nuc_buf_printf(notes, "%llu times a path or an address could not be read\n",

@@ -63,10 +63,12 @@ static int check_mode(struct nuc_builder *b)
 static int read_trace(struct nuc_builder *b)
 {
 	const nucleus_policy *p = b->policy;
-	const bool trace = nuc_policy_int(p, NUC_OPT_SECCOMP_MODE) == 1, learn = nuc_policy_str(p, NUC_OPT_LEARN);
+	const bool trace = nuc_policy_int(p, NUC_OPT_SECCOMP_MODE) == 1,
+		   learn = nuc_policy_str(p, NUC_OPT_LEARN);
 	const enum nuc_option_id id = learn ? NUC_OPT_LEARN : NUC_OPT_SECCOMP_MODE;
 	const char *key = learn ? "security.learn" : "security.seccomp-mode";
-	const char *origin = nuc_policy_origin(p, id), *log = nuc_policy_str(p, NUC_OPT_SECCOMP_LOG);
+	const char *origin = nuc_policy_origin(p, id),
+		   *log = nuc_policy_str(p, NUC_OPT_SECCOMP_LOG);
 
 	if (!trace && log)
 		return nuc_b_fail(b, -EINVAL, "seccomp", nuc_policy_origin(p, NUC_OPT_SECCOMP_LOG),

@@ -21,11 +21,13 @@ static int check_capability(struct nuc_builder *b, const char *file, const struc
 				  b->world->facts.last_cap);
 	/* What it would undo does not depend on who starts the sandbox: nor does what is accepted. */
 	if (known->reach == NUC_CAP_UNDOES && b->mode != NUC_MODE_AGENT)
-		return nuc_b_fail(b, -EPERM, "capabilities", origin, "remove it from every set of the file",
-				  "mode %s refuses %s: %s", nuc_mode_name(b->mode), name.s, known->what);
+		return nuc_b_fail(b, -EPERM, "capabilities", origin,
+				  "remove it from every set of the file", "mode %s refuses %s: %s",
+				  nuc_mode_name(b->mode), name.s, known->what);
 	if (known->reach == NUC_CAP_UNDOES || known->reach == NUC_CAP_UNKNOWN) {
 		nuc_buf_printf(&b->warnings, "%s is kept: %s", name.s,
-			       known->what ? known->what : "this release does not know what it opens");
+			       known->what ? known->what
+					   : "this release does not know what it opens");
 		nuc_buf_add(&b->warnings, "", 1);
 	}
 	return 0;

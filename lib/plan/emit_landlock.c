@@ -58,11 +58,12 @@ static int emit_ports(struct nuc_builder *b)
 			int64_t port = -1;
 			size_t m = 0;
 
-			if (nuc_parse_count(nuc_policy_item(b->policy, lists[k].id, i), &port) < 0 ||
+			if (nuc_parse_count(nuc_policy_item(b->policy, lists[k].id, i), &port) <
+				    0 ||
 			    port < 0 || port > 65535)
 				return nuc_b_fail(b, -EINVAL, "option",
-						  nuc_policy_item_origin(b->policy, lists[k].id, i), NULL,
-						  "a port is a number from 0 to 65535");
+						  nuc_policy_item_origin(b->policy, lists[k].id, i),
+						  NULL, "a port is a number from 0 to 65535");
 			while (m < n && ports[m].port != port)
 				m++;
 			ports[m].port = (uint16_t)port;
@@ -72,8 +73,8 @@ static int emit_ports(struct nuc_builder *b)
 	}
 	qsort(ports, n, sizeof(*ports), by_port);
 	for (size_t i = 0; i < n; i++)
-		nuc_b_step(b, NUC_PROG_INIT, NUC_OP_LANDLOCK_PORT, NULL, ports[i].port, ports[i].rights,
-			   0)
+		nuc_b_step(b, NUC_PROG_INIT, NUC_OP_LANDLOCK_PORT, NULL, ports[i].port,
+			   ports[i].rights, 0)
 			->in = NUC_SLOT_LANDLOCK;
 	return 0;
 }

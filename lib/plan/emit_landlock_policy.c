@@ -44,7 +44,8 @@ static int check_abi(const struct emit *e)
 				  "the Landlock policy needs ABI %d, and this kernel has no Landlock",
 				  e->f->min_abi);
 	if (e->abi < e->f->min_abi)
-		return nuc_b_fail(b, -ENOTSUP, "landlock", origin, "use a newer kernel, or lower min_abi",
+		return nuc_b_fail(b, -ENOTSUP, "landlock", origin,
+				  "use a newer kernel, or lower min_abi",
 				  "the Landlock policy needs ABI %d, and this kernel has %d",
 				  e->f->min_abi, e->abi);
 	return 0;
@@ -54,7 +55,8 @@ static int check_abi(const struct emit *e)
 static int check_features(const struct emit *e)
 {
 	struct nuc_builder *b = e->b;
-	_cleanup_free_ char *net = origin_of(e, e->f->net_at), *scope = origin_of(e, e->f->scope_at);
+	_cleanup_free_ char *net = origin_of(e, e->f->net_at),
+			    *scope = origin_of(e, e->f->scope_at);
 	int r = 0;
 
 	if (!net || !scope)
@@ -85,8 +87,8 @@ static int fail_path(const struct emit *e, const struct nuc_landlock_rule *rule,
 		return nuc_b_fail(b, r, "landlock", origin, "start again when nobody changes it",
 				  "%s was moved while it was looked at", rule->path);
 	default:
-		return nuc_b_fail(b, r, "landlock", origin, NULL, "cannot look at %s: %s", rule->path,
-				  strerror(-r));
+		return nuc_b_fail(b, r, "landlock", origin, NULL, "cannot look at %s: %s",
+				  rule->path, strerror(-r));
 	}
 }
 
@@ -111,8 +113,10 @@ static int resolve(const struct emit *e, const struct nuc_landlock_rule *rule, s
 			return nuc_b_fail(b, -ENOENT, "landlock", ret->origin,
 					  "correct the path, or add optional = true",
 					  "%s does not exist in the sandbox", rule->path);
-		nuc_buf_printf(&b->warnings, "Landlock policy: %s does not exist in the sandbox: its rule "
-					     "grants nothing", rule->path);
+		nuc_buf_printf(&b->warnings,
+			       "Landlock policy: %s does not exist in the sandbox: its rule "
+			       "grants nothing",
+			       rule->path);
 		nuc_buf_add(&b->warnings, "", 1);
 		ret->optional = true;
 	}
@@ -173,7 +177,8 @@ static void note_unknown(const struct emit *e)
 		e->b->failed = true;
 		return;
 	}
-	nuc_buf_printf(&e->b->notes, "Landlock policy: neither restricted nor granted by ABI %d: %s", e->abi,
+	nuc_buf_printf(&e->b->notes,
+		       "Landlock policy: neither restricted nor granted by ABI %d: %s", e->abi,
 		       names.s);
 	nuc_buf_add(&e->b->notes, "", 1);
 }

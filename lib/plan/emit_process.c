@@ -36,7 +36,8 @@ int nuc_emit_process(struct nuc_builder *b)
 	 */
 	nuc_b_step(b, NUC_PROG_INIT, NUC_OP_FORK, NULL,
 		   f->kernel_major > 6 || (f->kernel_major == 6 && f->kernel_minor >= 2) ||
-			   !(b->head.mechanisms & (1u << NUC_MECH_NS_TIME)), b->head.observe != 0, 0);
+			   !(b->head.mechanisms & (1u << NUC_MECH_NS_TIME)),
+		   b->head.observe != 0, 0);
 	nuc_b_step(b, NUC_PROG_INIT, NUC_OP_SESSION, NULL, 0, 0, 0);
 	/* In the order of their numbers: verify wants sets sorted. */
 	emit_rlimit(b, RLIMIT_FSIZE, file_size ? file_size : -1,
@@ -51,7 +52,8 @@ int nuc_emit_process(struct nuc_builder *b)
 	if (b->process_limit && b->process_limit < processes)
 		emit_rlimit(b, RLIMIT_NPROC, b->process_limit, nuc_policy_origin(p, NUC_OPT_PIDS));
 	else
-		emit_rlimit(b, RLIMIT_NPROC, processes, nuc_policy_origin(p, NUC_OPT_MAX_PROCESSES));
+		emit_rlimit(b, RLIMIT_NPROC, processes,
+			    nuc_policy_origin(p, NUC_OPT_MAX_PROCESSES));
 	emit_rlimit(b, RLIMIT_NOFILE, nuc_policy_int(p, NUC_OPT_MAX_FILES),
 		    nuc_policy_origin(p, NUC_OPT_MAX_FILES));
 	/*
@@ -64,7 +66,8 @@ int nuc_emit_process(struct nuc_builder *b)
 	if (!cwd)
 		cwd = b->has_workspace ? "/workspace" : b->home;
 	b->head.cwd = nuc_b_str(b, cwd);
-	nuc_b_step(b, NUC_PROG_INIT, NUC_OP_CHDIR, nuc_policy_origin(p, NUC_OPT_CWD), b->head.cwd, 0, 0);
+	nuc_b_step(b, NUC_PROG_INIT, NUC_OP_CHDIR, nuc_policy_origin(p, NUC_OPT_CWD), b->head.cwd,
+		   0, 0);
 	nuc_b_step(b, NUC_PROG_INIT, NUC_OP_RESET_SIGNALS, NULL, 0, 0, 0);
 	return 0;
 }

@@ -9,8 +9,9 @@
 #include "verdict.h"
 
 /* The same filter, so that init is told of what it refuses: see lib/launch/observe.c. */
-static int emit_observing(struct nuc_builder *b, const char *origin, const struct sock_filter *filter,
-			  size_t count, uint16_t default_errno, uint32_t *ret)
+static int emit_observing(struct nuc_builder *b, const char *origin,
+			  const struct sock_filter *filter, size_t count, uint16_t default_errno,
+			  uint32_t *ret)
 {
 	_cleanup_free_ struct sock_filter *observing = NULL;
 	struct nuc_span span;
@@ -114,7 +115,9 @@ static int emit_profile(struct nuc_builder *b, const struct nuc_policy_file_want
 		f.keys |= v->passes && is_about_keys(v->name);
 		if (v->passes)
 			add_call(&calls, v->name,
-				 v->words ? v->words : v->action == SECCOMP_RET_LOG ? "logged" : "");
+				 v->words			? v->words
+				 : v->action == SECCOMP_RET_LOG ? "logged"
+								: "");
 	}
 	f.insns = insns;
 	if ((profile->default_action & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_ERRNO)
@@ -155,7 +158,8 @@ static int emit_seccomp(struct nuc_builder *b)
 	}
 	if (!b->world->facts.seccomp_filter) {
 		nuc_b_step(b, NUC_PROG_INIT, NUC_OP_KEYRING, NULL, 0, 0, 0);
-		return nuc_b_missing(b, NUC_MECH_SECCOMP, origin, "this kernel has no seccomp filters",
+		return nuc_b_missing(b, NUC_MECH_SECCOMP, origin,
+				     "this kernel has no seccomp filters",
 				     "use a kernel with CONFIG_SECCOMP_FILTER");
 	}
 	if (has_profile && (b->head.observe & NUC_OBSERVE_TRACE))

@@ -19,8 +19,8 @@ static bool is_source(const struct nuc_plan *p, const struct stat *st)
 		if (bind->dev || bind->ino) {
 			if (st->st_dev == bind->dev && st->st_ino == bind->ino)
 				return true;
-		} else if (stat(nuc_plan_data(p, bind->src), &src) == 0 && src.st_dev == st->st_dev &&
-			   src.st_ino == st->st_ino) {
+		} else if (stat(nuc_plan_data(p, bind->src), &src) == 0 &&
+			   src.st_dev == st->st_dev && src.st_ino == st->st_ino) {
 			return true;
 		}
 	}

@@ -90,7 +90,9 @@ static struct cover find_cover(const struct nuc_builder *b, const char *path)
 static bool is_fs(const struct nuc_builder *b, const struct nuc_step *s, const char *type)
 {
 	return s && s->op == NUC_OP_MOUNT &&
-	       !strcmp(text(b, ((const struct nuc_mount *)(const void *)text(b, s->arg[0]))->fstype), type);
+	       !strcmp(text(b,
+			    ((const struct nuc_mount *)(const void *)text(b, s->arg[0]))->fstype),
+		       type);
 }
 
 /* Entries of /proc that lead each process to itself. */
@@ -101,7 +103,8 @@ static bool is_of_a_process(const char *name)
 }
 
 /* What is at `path`, whose parents are directories; a link's target goes to `link`. */
-static int what_is(struct nuc_builder *b, const char *path, enum nuc_inside_kind *ret, char link[4096])
+static int what_is(struct nuc_builder *b, const char *path, enum nuc_inside_kind *ret,
+		   char link[4096])
 {
 	struct cover c = find_cover(b, path);
 	_cleanup_free_ struct nuc_look *l = NULL;
@@ -120,7 +123,8 @@ static int what_is(struct nuc_builder *b, const char *path, enum nuc_inside_kind
 		bool dir = c.at->op == NUC_OP_MKDIR || c.at->op == NUC_OP_MOUNT;
 
 		if (c.at->op == NUC_OP_BIND)
-			dir = ((const struct nuc_bind *)(const void *)text(b, c.at->arg[0]))->is_dir;
+			dir = ((const struct nuc_bind *)(const void *)text(b, c.at->arg[0]))
+				      ->is_dir;
 		*ret = dir ? NUC_INSIDE_DIR : NUC_INSIDE_FILE;
 		return 0;
 	}

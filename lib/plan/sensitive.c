@@ -74,7 +74,8 @@ static const char *component(const char *s)
 }
 
 /* How many components both have, if those all match; -1 if one does not. */
-static int match(const char *pattern, const char *path, bool *ret_path_longer, bool *ret_pattern_longer)
+static int match(const char *pattern, const char *path, bool *ret_path_longer,
+		 bool *ret_pattern_longer)
 {
 	int n = 0;
 

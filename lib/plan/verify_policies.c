@@ -63,7 +63,8 @@ static const char *check_landlock_policy(const struct nuc_plan *p, const uint16_
 			const struct nuc_landlock_attr *a = nuc_plan_data(p, s->arg[0]);
 
 			if (a->fs != fs || a->net != net ||
-			    (a->scoped & ~(uint64_t)(NUC_LL_SCOPE_ABSTRACT_UNIX | NUC_LL_SCOPE_SIGNAL)))
+			    (a->scoped &
+			     ~(uint64_t)(NUC_LL_SCOPE_ABSTRACT_UNIX | NUC_LL_SCOPE_SIGNAL)))
 				return "a Landlock policy that does not handle all rights";
 		}
 		if ((s->op == NUC_OP_LANDLOCK_POLICY_PATH && (!s->arg[1] || (s->arg[1] & ~fs))) ||

@@ -4,8 +4,8 @@
 
 #include "why_internal.h"
 
-void nuc_why_refuse(struct nuc_why_state *w, const char *layer, int error, const char *origin, char *fix,
-		    const char *fmt, ...)
+void nuc_why_refuse(struct nuc_why_state *w, const char *layer, int error, const char *origin,
+		    char *fix, const char *fmt, ...)
 {
 	struct nuc_refusal *r = &w->refusals[w->n];
 	_cleanup_free_ char *rule = NULL;
@@ -25,7 +25,8 @@ void nuc_why_refuse(struct nuc_why_state *w, const char *layer, int error, const
 	w->n++;
 }
 
-void nuc_why_allow(struct nuc_why_state *w, const char *layer, const char *origin, const char *fmt, ...)
+void nuc_why_allow(struct nuc_why_state *w, const char *layer, const char *origin, const char *fmt,
+		   ...)
 {
 	va_list ap;
 
@@ -73,7 +74,8 @@ char *nuc_why_flag(enum nuc_option_id id, const char *value, const char *opens)
 		return NULL;
 	return nuc_strf("%s%s%s%s%s (in a document: %s = %s%s%s%s%s)%s%s", flag, is_bool ? "" : " ",
 			single, is_bool ? "" : value, single, key, is_list ? "[" : "", quote,
-			is_bool ? "true" : value, quote, is_list ? "]" : "", opens ? "; this opens: " : "", opens ? opens : "");
+			is_bool ? "true" : value, quote, is_list ? "]" : "",
+			opens ? "; this opens: " : "", opens ? opens : "");
 }
 
 const char *nuc_why_origin(const struct nuc_plan *p, const struct nuc_step *s)

@@ -31,20 +31,23 @@ static void refuse_missing(struct files *f, int error)
 	struct stat st;
 
 	if (error == ENOTDIR) {
-		nuc_why_refuse(w, ROOT_LAYER, ENOTDIR, NULL, NULL, "%s is not a directory", f->dir.path);
+		nuc_why_refuse(w, ROOT_LAYER, ENOTDIR, NULL, NULL, "%s is not a directory",
+			       f->dir.path);
 		return;
 	}
 	/* The sandbox's root is as the plan made it, whatever happens. */
 	w->inferred |= n->mount->kind != NUC_WHY_TMPFS || n->mount->src || !(n->mount->attr & NUC_ATTR_RO);
 	if (n->mount->kind == NUC_WHY_BIND)
 		nuc_why_refuse(w, ROOT_LAYER, ENOENT, nuc_why_origin(w->plan, n->mount->step), NULL,
-			       "there is no %s on the host, which %s shows", n->host, n->mount->path);
+			       "there is no %s on the host, which %s shows", n->host,
+			       n->mount->path);
 	else if (n->mount->src)
 		nuc_why_refuse(w, ROOT_LAYER, ENOENT, nuc_why_origin(w->plan, n->mount->step), NULL,
-			       "there is no %s on the host, of which %s is a copy", n->host, n->mount->path);
+			       "there is no %s on the host, of which %s is a copy", n->host,
+			       n->mount->path);
 	else if (n->mount->kind != NUC_WHY_TMPFS || !(n->mount->attr & NUC_ATTR_RO))
-		nuc_why_refuse(w, ROOT_LAYER, ENOENT, NULL, NULL, "there is no %s in the sandbox's own %s",
-			       path, n->mount->path);
+		nuc_why_refuse(w, ROOT_LAYER, ENOENT, NULL, NULL,
+			       "there is no %s in the sandbox's own %s", path, n->mount->path);
 	else if (nuc_why_host_has(w, path, &st, NULL))
 		nuc_why_refuse(w, ROOT_LAYER, ENOENT, NULL,
 			       w->q->asked == NUC_ASKED_CREATE ? nuc_why_fix_tmpfs(w, &f->tree, path)
@@ -53,7 +56,9 @@ static void refuse_missing(struct files *f, int error)
 			       what ? "; it holds " : "", what ? what : "");
 	else
 		nuc_why_refuse(w, ROOT_LAYER, ENOENT, NULL,
-			       w->q->asked == NUC_ASKED_CREATE ? nuc_why_fix_tmpfs(w, &f->tree, path) : NULL,
+			       w->q->asked == NUC_ASKED_CREATE
+				       ? nuc_why_fix_tmpfs(w, &f->tree, path)
+				       : NULL,
 			       "there is no %s, neither in the sandbox nor on the host", path);
 }
 
@@ -65,11 +70,12 @@ static const char *whose_words(const struct nuc_why_node *n)
 }
 
 /* Permission bits of a node; true if they refuse. */
-static bool check_bits(struct files *f, const struct nuc_why_node *n, unsigned int want, const char *verb)
+static bool check_bits(struct files *f, const struct nuc_why_node *n, unsigned int want,
+		       const char *verb)
 {
 	if (n->access == ENOENT) {
-		nuc_why_refuse(f->w, "hidepid", ENOENT, NULL, NULL, "%s is the sandbox's init, which is hidden",
-			       n->path);
+		nuc_why_refuse(f->w, "hidepid", ENOENT, NULL, NULL,
+			       "%s is the sandbox's init, which is hidden", n->path);
 		return true;
 	}
 	if (n->access) {
@@ -81,8 +87,9 @@ static bool check_bits(struct files *f, const struct nuc_why_node *n, unsigned i
 	if (n->unknown || nuc_why_permits(n, want))
 		return false;
 	f->w->inferred |= n->host[0] != '\0';
-	nuc_why_refuse(f->w, "permissions", EACCES, NULL, NULL, "%s may not be %s: it belongs to %s%s, mode %04o",
-		       n->path, verb, whose_words(n), n->group && !n->owner ? " and the user's group" : "",
+	nuc_why_refuse(f->w, "permissions", EACCES, NULL, NULL,
+		       "%s may not be %s: it belongs to %s%s, mode %04o", n->path, verb,
+		       whose_words(n), n->group && !n->owner ? " and the user's group" : "",
 		       n->mode & 07777);
 	return true;
 }
@@ -103,11 +110,12 @@ static void check_writable(struct files *f, const struct nuc_why_node *n)
 		/* Of the sandbox's own root only a part can be given. */
 		if (!m->path[1] && dir)
 			fix = nuc_why_fix_tmpfs(w, &f->tree, dir);
-		nuc_why_refuse(w, "mount", EROFS, nuc_why_origin(w->plan, m->step), fix, "%s is read-only",
-			       words);
+		nuc_why_refuse(w, "mount", EROFS, nuc_why_origin(w->plan, m->step), fix,
+			       "%s is read-only", words);
 	} else if (n->host_attr & NUC_ATTR_RO) {
 		w->inferred = true;
-		nuc_why_refuse(w, "mount", EROFS, NULL, NULL, "%s is read-only on the host itself", n->host);
+		nuc_why_refuse(w, "mount", EROFS, NULL, NULL, "%s is read-only on the host itself",
+			       n->host);
 	}
 }
 
@@ -249,7 +257,8 @@ static void check_open(struct files *f)
 	}
 	if ((S_ISCHR(n->mode) || S_ISBLK(n->mode)) &&
 	    ((n->mount->attr | n->host_attr) & NUC_ATTR_NODEV))
-		nuc_why_refuse(f->w, "mount", EACCES, NULL, NULL, "devices on %s do not work", n->mount->path);
+		nuc_why_refuse(f->w, "mount", EACCES, NULL, NULL, "devices on %s do not work",
+			       n->mount->path);
 	/* Devices and pipes are written also where their file system is read-only. */
 	if (write && S_ISREG(n->mode))
 		check_writable(f, n);
@@ -260,7 +269,8 @@ static void check_open(struct files *f)
 static void check_create(struct files *f)
 {
 	if (f->dir.mount->kind == NUC_WHY_PROC && !f->node.exists)
-		nuc_why_refuse(f->w, ROOT_LAYER, ENOENT, NULL, NULL, "nothing can be made in /proc");
+		nuc_why_refuse(f->w, ROOT_LAYER, ENOENT, NULL, NULL,
+			       "nothing can be made in /proc");
 	check_writable(f, &f->dir);
 	check_landlock(f, f->dir.path, NUC_LL_MAKE_REG);
 	if (!f->dir.unknown)
@@ -282,15 +292,16 @@ static void check_remove(struct files *f)
 	/* A process's own directory is immutable (proc_pid_instantiate()). */
 	if (f->dir.mount->kind == NUC_WHY_PROC && f->dir.path[strlen("/proc")] &&
 	    !strchr(f->dir.path + strlen("/proc/"), '/') && f->dir.owner)
-		nuc_why_refuse(f->w, "permissions", EPERM, NULL, NULL, "nothing in %s can be removed",
-			       f->dir.path);
+		nuc_why_refuse(f->w, "permissions", EPERM, NULL, NULL,
+			       "nothing in %s can be removed", f->dir.path);
 	if (!f->dir.unknown && !check_bits(f, &f->dir, 3, "written") && (f->dir.mode & S_ISVTX) &&
 	    !f->node.owner && !f->dir.owner)
 		nuc_why_refuse(f->w, "permissions", EPERM, NULL, NULL,
-			       "%s belongs to %s, and %s is sticky", f->node.path, whose_words(&f->node),
-			       f->dir.path);
+			       "%s belongs to %s, and %s is sticky", f->node.path,
+			       whose_words(&f->node), f->dir.path);
 	if (!strcmp(f->node.path, f->node.mount->path))
-		nuc_why_refuse(f->w, "mount", EBUSY, nuc_why_origin(f->w->plan, f->node.mount->step), NULL,
+		nuc_why_refuse(f->w, "mount", EBUSY,
+			       nuc_why_origin(f->w->plan, f->node.mount->step), NULL,
 			       "something is mounted on %s", f->node.path);
 }
 
@@ -349,20 +360,22 @@ static int check_exec(struct files *f, const char *path)
 	nuc_why_mount_words(w, n->mount, words, sizeof(words));
 	if (n->mount->attr & NUC_ATTR_NOEXEC)
 		nuc_why_refuse(w, "mount", EACCES, nuc_why_origin(w->plan, n->mount->step),
-			       nuc_why_fix_mount(w, n->mount, true), "nothing may be executed from %s%s", words,
+			       nuc_why_fix_mount(w, n->mount, true),
+			       "nothing may be executed from %s%s", words,
 			       n->mount->kind == NUC_WHY_TMPFS
 				       ? ", which is memory that programs can write"
 				       : "");
 	else if (n->host_attr & NUC_ATTR_NOEXEC) {
 		w->inferred = true;
 		nuc_why_refuse(w, "mount", EACCES, NULL, NULL,
-			       "%s is on a file system that the host does not execute from", n->host);
+			       "%s is on a file system that the host does not execute from",
+			       n->host);
 	}
 	if (n->mode & 0111)
 		check_bits(f, n, 1, "executed");
 	else
-		nuc_why_refuse(w, "permissions", EACCES, NULL, NULL, "%s is not executable, mode %04o", n->path,
-			       n->mode & 07777);
+		nuc_why_refuse(w, "permissions", EACCES, NULL, NULL,
+			       "%s is not executable, mode %04o", n->path, n->mode & 07777);
 	/* It is opened to be read, too (do_open_execat()). */
 	check_landlock(f, n->path, NUC_LL_EXECUTE | NUC_LL_READ_FILE);
 	return w->n == before ? check_interpreter(f) : 0;
@@ -406,7 +419,8 @@ static int find_program(struct files *f, const char *name, char ret[4096])
 		s += n + (s[n] == ':');
 	}
 	f->w->inferred = true;
-	nuc_why_refuse(f->w, ROOT_LAYER, ENOENT, NULL, NULL, "there is no %s in the sandbox's PATH, %s", name,
+	nuc_why_refuse(f->w, ROOT_LAYER, ENOENT, NULL, NULL,
+		       "there is no %s in the sandbox's PATH, %s", name,
 		       path ? path : "which is not set");
 	return 0;
 }
@@ -464,8 +478,8 @@ static void check_last(struct files *f)
 			check_create(f);
 	} else if (w->q->asked == NUC_ASKED_CONNECT) {
 		if (!S_ISSOCK(f->node.mode) && !f->node.unknown)
-			nuc_why_refuse(w, ROOT_LAYER, ECONNREFUSED, NULL, NULL, "%s is not a socket",
-				       f->node.path);
+			nuc_why_refuse(w, ROOT_LAYER, ECONNREFUSED, NULL, NULL,
+				       "%s is not a socket", f->node.path);
 		check_bits(f, &f->node, 2, "connected to");
 	} else {
 		check_open(f);
@@ -486,8 +500,8 @@ static void allow(struct files *f)
 		nuc_why_allow(w, "mount", nuc_why_origin(w->plan, m->step),
 			      "%s is shown: whoever connects can do what its server does", n->path);
 	else
-		nuc_why_allow(w, "mount", nuc_why_origin(w->plan, m->step), "%s%s%s%s", top ? "" : n->path,
-			      top ? "" : " is in ", words,
+		nuc_why_allow(w, "mount", nuc_why_origin(w->plan, m->step), "%s%s%s%s",
+			      top ? "" : n->path, top ? "" : " is in ", words,
 			      !n->unknown || w->q->asked == NUC_ASKED_CREATE
 				      ? ""
 				      : "; whether it is there depends on what has run");
@@ -513,7 +527,8 @@ static int answer(struct files *f)
 	if (w->q->asked == NUC_ASKED_EXEC) {
 		r = check_exec(f, path);
 	} else {
-		r = walk(f, path, w->q->asked != NUC_ASKED_CREATE && w->q->asked != NUC_ASKED_REMOVE);
+		r = walk(f, path,
+			 w->q->asked != NUC_ASKED_CREATE && w->q->asked != NUC_ASKED_REMOVE);
 		if (r > 0)
 			check_last(f);
 	}

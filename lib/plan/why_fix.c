@@ -17,7 +17,8 @@ static bool wants_write(const struct nuc_why_state *w)
  * system wait: for a path that a program chose, only what the kernel has at hand (RESOLVE_CACHED, Linux
  * 5.12) or on the root's own file system. `ret_real` (may be NULL): where it is, without links.
  */
-bool nuc_why_host_has(const struct nuc_why_state *w, const char *path, struct stat *ret, char ret_real[4096])
+bool nuc_why_host_has(const struct nuc_why_state *w, const char *path, struct stat *ret,
+		      char ret_real[4096])
 {
 	struct open_how how = { .flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_NO_MAGICLINKS };
 	_cleanup_close_ int fd = -1;
@@ -55,7 +56,8 @@ char *nuc_why_fix_volume(const struct nuc_why_state *w, const char *path)
 	struct stat st;
 
 	if (!path[1] || strchr(path, ':') || !nuc_why_host_has(w, path, &st, real) || !real[1] ||
-	    strchr(real, ':') || (!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode) && !S_ISSOCK(st.st_mode)))
+	    strchr(real, ':') ||
+	    (!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode) && !S_ISSOCK(st.st_mode)))
 		return NULL;
 	for (size_t i = 0; i < NUC_ARRAY_SIZE(own); i++)
 		if (nuc_why_is_at(path, own[i]) || nuc_why_is_at(real, own[i]))
@@ -70,11 +72,13 @@ char *nuc_why_fix_volume(const struct nuc_why_state *w, const char *path)
 }
 
 /* "--tmpfs DIR", unless something of the sandbox's own is there, which it would hide. */
-char *nuc_why_fix_tmpfs(const struct nuc_why_state *w, const struct nuc_why_tree *t, const char *dir)
+char *nuc_why_fix_tmpfs(const struct nuc_why_state *w, const struct nuc_why_tree *t,
+			const char *dir)
 {
 	const struct nuc_plan *p = w->plan;
 
-	if (!dir[1] || nuc_why_is_at(dir, "/proc") || nuc_why_is_at(dir, "/dev") || nuc_why_is_at(dir, "/sys") || strchr(dir, ':'))
+	if (!dir[1] || nuc_why_is_at(dir, "/proc") || nuc_why_is_at(dir, "/dev") ||
+	    nuc_why_is_at(dir, "/sys") || strchr(dir, ':'))
 		return NULL;
 	for (size_t i = 0; i < t->n; i++)
 		if (nuc_why_is_at(t->mounts[i].path, dir))

@@ -36,10 +36,10 @@ static inline const char *nuc_why_text(const struct nuc_plan *p, uint32_t at)
 }
 
 /* One more layer that refuses, after those before it. Takes `fix`. */
-void nuc_why_refuse(struct nuc_why_state *w, const char *layer, int error, const char *origin, char *fix,
-		    const char *fmt, ...) NUC_PRINTF(6, 7);
-void nuc_why_allow(struct nuc_why_state *w, const char *layer, const char *origin, const char *fmt, ...)
-	NUC_PRINTF(4, 5);
+void nuc_why_refuse(struct nuc_why_state *w, const char *layer, int error, const char *origin,
+		    char *fix, const char *fmt, ...) NUC_PRINTF(6, 7);
+void nuc_why_allow(struct nuc_why_state *w, const char *layer, const char *origin, const char *fmt,
+		   ...) NUC_PRINTF(4, 5);
 /* Whether shells and TOML take it between quotes as it is. */
 bool nuc_why_can_be_quoted(const char *value);
 /*
@@ -117,12 +117,14 @@ void nuc_why_landlock(struct nuc_why_state *w, const struct nuc_why_tree *tree,
 /* ---- what would allow it (why_fix.c) ---------------------------------------------------------------- */
 
 /* Whether the host has a path; and where it really is. */
-bool nuc_why_host_has(const struct nuc_why_state *w, const char *path, struct stat *ret, char ret_real[4096]);
+bool nuc_why_host_has(const struct nuc_why_state *w, const char *path, struct stat *ret,
+		      char ret_real[4096]);
 /* Whether `path` is `top` or below it. */
 bool nuc_why_is_at(const char *path, const char *top);
 /* Each is owned, or NULL: there is none. */
 char *nuc_why_fix_volume(const struct nuc_why_state *w, const char *path);
-char *nuc_why_fix_tmpfs(const struct nuc_why_state *w, const struct nuc_why_tree *t, const char *dir);
+char *nuc_why_fix_tmpfs(const struct nuc_why_state *w, const struct nuc_why_tree *t,
+			const char *dir);
 /* For a mount that is not writable, or not executable. */
 char *nuc_why_fix_mount(const struct nuc_why_state *w, const struct nuc_why_mount *m, bool exec);
 /* "the workspace (/srv/x on the host)". */

@@ -24,7 +24,8 @@ static uint32_t granted(struct nuc_why_state *w, const struct nuc_why_tree *tree
 			const struct nuc_step *s = nuc_plan_step(p, i);
 			const char *rule;
 
-			if ((s->op != NUC_OP_LANDLOCK_PATH && s->op != NUC_OP_LANDLOCK_POLICY_PATH) ||
+			if ((s->op != NUC_OP_LANDLOCK_PATH &&
+			     s->op != NUC_OP_LANDLOCK_POLICY_PATH) ||
 			    s->in != slot)
 				continue;
 			rule = nuc_why_text(p, s->arg[0]);
@@ -65,8 +66,8 @@ static void refuse(struct nuc_why_state *w, const struct nuc_why_mount *m, const
 	fix = missing & NUC_LL_EXECUTE			      ? nuc_why_fix_mount(w, m, true)
 	      : missing & (NUC_LL_READ_FILE | NUC_LL_READ_DIR) ? NULL
 							       : nuc_why_fix_mount(w, m, false);
-	nuc_why_refuse(w, "landlock", EACCES, origin, fix, "the Landlock rules do not grant %s for %s",
-		       b.s, path);
+	nuc_why_refuse(w, "landlock", EACCES, origin, fix,
+		       "the Landlock rules do not grant %s for %s", b.s, path);
 }
 
 void nuc_why_landlock(struct nuc_why_state *w, const struct nuc_why_tree *tree,

@@ -121,7 +121,8 @@ static void check_ports(struct nuc_why_state *w, uint16_t port, uint32_t right)
 
 			named |= (rule->op == NUC_OP_LANDLOCK_PORT ||
 				  rule->op == NUC_OP_LANDLOCK_POLICY_PORT) &&
-				 rule->in == s->out && rule->arg[0] == port && (rule->arg[1] & right);
+				 rule->in == s->out && rule->arg[0] == port &&
+				 (rule->arg[1] & right);
 		}
 		if (!(attr->net & right) || named)
 			continue;
@@ -194,7 +195,8 @@ static int64_t first_free_port(bool own)
 	size_t len;
 	int64_t n = 1024;
 
-	if (!own && nuc_read_file("/proc/sys/net/ipv4/ip_unprivileged_port_start", 64, &text, &len) == 0)
+	if (!own &&
+	    nuc_read_file("/proc/sys/net/ipv4/ip_unprivileged_port_start", 64, &text, &len) == 0)
 		n = strtol(text, NULL, 10);
 	return n;
 }

@@ -49,7 +49,8 @@ static const struct sock_filter *filter_of(const struct nuc_plan *p, const struc
 }
 
 /* The parameters of the built-in list that the plan's filter was made with; false: it is another. */
-static bool is_builtin(const struct sock_filter *filter, uint32_t len, struct nuc_seccomp_params *ret)
+static bool is_builtin(const struct sock_filter *filter, uint32_t len,
+		       struct nuc_seccomp_params *ret)
 {
 	for (unsigned int i = 0; i < 4; i++) {
 		const struct nuc_seccomp_params params = { .network = i & 1, .netlink_route = i & 2 };
@@ -95,13 +96,15 @@ static char *rule_of_list(const struct nuc_seccomp_params *params, const char *n
 		return nuc_strf("the built-in list allows %s only so: %s", name, words);
 	for (size_t i = 0; (killed = nuc_seccomp_killed(i)); i++)
 		if (!strcmp(killed, name))
-			return nuc_strf("%s kills the process: no program that is needed makes it", name);
+			return nuc_strf("%s kills the process: no program that is needed makes it",
+					name);
 	for (size_t i = 0; (row = nuc_seccomp_answered(params, i)); i++)
 		if (!strcmp(row->name, name))
 			return nuc_strf("%s is not run but answered (%s): %s", name, row->filter,
 					row->reason);
 	if (nr > 450)
-		return nuc_strf("%s is newer than the built-in list: not implemented, it is told", name);
+		return nuc_strf("%s is newer than the built-in list: not implemented, it is told",
+				name);
 	return nuc_strf("%s is not in the built-in list of allowed calls", name);
 }
 
@@ -125,7 +128,9 @@ static void refuse(struct nuc_why_state *w, const struct nuc_step *s, const char
 	struct nuc_seccomp_params params;
 	bool kills = action == SECCOMP_RET_KILL_PROCESS || action == SECCOMP_RET_KILL_THREAD ||
 		     action == SECCOMP_RET_TRAP;
-	int error = action == SECCOMP_RET_ERRNO ? (int)(value & SECCOMP_RET_DATA) : kills ? 0 : ENOSYS;
+	int error = action == SECCOMP_RET_ERRNO ? (int)(value & SECCOMP_RET_DATA)
+		    : kills			? 0
+						: ENOSYS;
 	size_t n = w->n;
 
 	if (is_builtin(filter, len, &params))
@@ -141,7 +146,8 @@ static void refuse(struct nuc_why_state *w, const struct nuc_step *s, const char
 		w->refusals[n].kills = kills;
 }
 
-static uint32_t run(const struct nuc_plan *p, const struct nuc_step *s, int nr, const uint64_t args[6])
+static uint32_t run(const struct nuc_plan *p, const struct nuc_step *s, int nr,
+		    const uint64_t args[6])
 {
 	struct seccomp_data d = { .nr = nr, .arch = AUDIT_ARCH_X86_64 };
 	const struct sock_filter *filter;
@@ -167,7 +173,8 @@ bool nuc_why_call_passes(struct nuc_why_state *w, const char *name, const uint64
 	return false;
 }
 
-static void allow(struct nuc_why_state *w, const struct nuc_step *s, const char *name, const char *words)
+static void allow(struct nuc_why_state *w, const struct nuc_step *s, const char *name,
+		  const char *words)
 {
 	const struct nuc_plan *p = w->plan;
 	const char *origin = nuc_why_origin(p, s);
@@ -192,7 +199,8 @@ static void allow(struct nuc_why_state *w, const struct nuc_step *s, const char 
 			return;
 		}
 	if (w->partly && words && *words) {
-		nuc_why_allow(w, "seccomp", origin, "%s is allowed for some arguments: %s", name, words);
+		nuc_why_allow(w, "seccomp", origin, "%s is allowed for some arguments: %s", name,
+			      words);
 		return;
 	}
 	if (!s) {

@@ -272,7 +272,8 @@ static uint32_t attr_of_host(int fd)
 
 	if (fstatvfs(fd, &v) < 0)
 		return 0;
-	return (v.f_flag & ST_RDONLY ? NUC_ATTR_RO : 0) | (v.f_flag & ST_NODEV ? NUC_ATTR_NODEV : 0) |
+	return (v.f_flag & ST_RDONLY ? NUC_ATTR_RO : 0) |
+	       (v.f_flag & ST_NODEV ? NUC_ATTR_NODEV : 0) |
 	       (v.f_flag & ST_NOEXEC ? NUC_ATTR_NOEXEC : 0);
 }
 

@@ -55,7 +55,8 @@ static int read_capability(const struct nuc_doc_cursor *c, const struct nuc_doc 
 		return (int)d->i;
 	}
 	if (d->type != NUC_DOC_STRING || strlen(d->s) != d->len)
-		return nuc_doc_fail(c, pos_of(d), "write names, as keep = [\"CAP_NET_BIND_SERVICE\"]",
+		return nuc_doc_fail(c, pos_of(d),
+				    "write names, as keep = [\"CAP_NET_BIND_SERVICE\"]",
 				    "a capability is a name, or a number");
 	cap = nuc_capability_find(d->s);
 	if (cap >= 0)
@@ -70,8 +71,8 @@ static int read_capability(const struct nuc_doc_cursor *c, const struct nuc_doc 
 	return nuc_doc_fail(c, pos_of(d), hint, "there is no capability %s", nuc_show(d->s).s);
 }
 
-static int read_set(const struct nuc_doc_cursor *c, const struct nuc_doc *table, enum nuc_capset set,
-		    struct nuc_caps_file *f)
+static int read_set(const struct nuc_doc_cursor *c, const struct nuc_doc *table,
+		    enum nuc_capset set, struct nuc_caps_file *f)
 {
 	const struct nuc_doc *keep = NULL;
 
@@ -81,8 +82,8 @@ static int read_set(const struct nuc_doc_cursor *c, const struct nuc_doc *table,
 	for (size_t i = 0; i < table->n; i++) {
 		if (strcmp(table->items[i]->key, "keep") != 0)
 			return nuc_doc_fail(c, pos_of(table->items[i]), "its only key is keep",
-					    "there is no key %s in %s", nuc_show(table->items[i]->key).s,
-					    set_names[set]);
+					    "there is no key %s in %s",
+					    nuc_show(table->items[i]->key).s, set_names[set]);
 		keep = table->items[i];
 	}
 	if (!keep)
@@ -98,8 +99,8 @@ static int read_set(const struct nuc_doc_cursor *c, const struct nuc_doc *table,
 			return cap;
 		if (f->at[set][cap].line)
 			return nuc_doc_fail(c, pos_of(keep->items[i]), "name it once",
-					    "%s has this capability in line %u already", set_names[set],
-					    f->at[set][cap].line);
+					    "%s has this capability in line %u already",
+					    set_names[set], f->at[set][cap].line);
 		f->set[set] |= NUC_CAP_BIT(cap);
 		f->at[set][cap].line = keep->items[i]->line;
 		f->at[set][cap].col = keep->items[i]->col;

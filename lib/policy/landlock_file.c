@@ -87,8 +87,8 @@ static struct nuc_landlock_pos at_of(const struct nuc_doc *d)
 static int fail_type(const struct nuc_doc_cursor *c, const struct nuc_doc *d, const char *wanted,
 		     const char *hint)
 {
-	return nuc_doc_fail(c, pos_of(d), hint, "%s: %s is wanted", d->key ? nuc_show(d->key).s : "item",
-			    wanted);
+	return nuc_doc_fail(c, pos_of(d), hint, "%s: %s is wanted",
+			    d->key ? nuc_show(d->key).s : "item", wanted);
 }
 
 static const char *name_in(size_t i, void *names)
@@ -97,8 +97,8 @@ static const char *name_in(size_t i, void *names)
 }
 
 /* An unknown key of a table, with what may have been meant. `names` ends with NULL. */
-static int fail_key(const struct nuc_doc_cursor *c, const struct nuc_doc *d, const char *const *names,
-		    const char *where)
+static int fail_key(const struct nuc_doc_cursor *c, const struct nuc_doc *d,
+		    const char *const *names, const char *where)
 {
 	const char *near = nuc_nearest(d->key, name_in, (void *)names);
 	_cleanup_buf_ struct nuc_buf hint = { 0 };
@@ -111,7 +111,8 @@ static int fail_key(const struct nuc_doc_cursor *c, const struct nuc_doc *d, con
 		nuc_buf_printf(&hint, " %s", names[i]);
 	if (hint.failed)
 		return nuc_doc_no_memory(c);
-	return nuc_doc_fail(c, pos_of(d), hint.s, "there is no key %s in %s", nuc_show(d->key).s, where);
+	return nuc_doc_fail(c, pos_of(d), hint.s, "there is no key %s in %s", nuc_show(d->key).s,
+			    where);
 }
 
 /* ---- rules ------------------------------------------------------------------------------------- */
@@ -147,7 +148,8 @@ static int read_access(const struct nuc_doc_cursor *c, const struct nuc_doc *d,
 	if (d->type != NUC_DOC_ARRAY)
 		return fail_type(c, d, "an array of strings", "write access = [\"read\"]");
 	if (!d->n)
-		return nuc_doc_fail(c, pos_of(d), "leave the rule out: what no rule grants is refused",
+		return nuc_doc_fail(c, pos_of(d),
+				    "leave the rule out: what no rule grants is refused",
 				    "access: a rule that grants nothing");
 	for (size_t i = 0; i < d->n; i++) {
 		const struct nuc_doc *item = d->items[i];
@@ -165,8 +167,8 @@ static int read_access(const struct nuc_doc_cursor *c, const struct nuc_doc *d,
 		}
 		near = nuc_nearest(item->s, word_at, NULL);
 		mean = near ? nuc_strf("did you mean %s?", near) : NULL;
-		return nuc_doc_fail(c, pos_of(item), mean ? mean : hint, "access: there is no right %s",
-				    nuc_show(item->s).s);
+		return nuc_doc_fail(c, pos_of(item), mean ? mean : hint,
+				    "access: there is no right %s", nuc_show(item->s).s);
 	}
 	rule->access_at = at_of(d);
 	return 0;
@@ -198,7 +200,8 @@ static int read_rule(const struct nuc_doc_cursor *c, const struct nuc_doc *table
 			return r;
 	}
 	if (!rule->path)
-		return nuc_doc_fail(c, pos_of(table), "add path = \"/...\"", "a rule without a path");
+		return nuc_doc_fail(c, pos_of(table), "add path = \"/...\"",
+				    "a rule without a path");
 	if (!rule->access)
 		return nuc_doc_fail(c, pos_of(table), "add access = [\"read\"], or what it is for",
 				    "a rule without access");
@@ -231,7 +234,8 @@ static int read_rules(const struct nuc_doc_cursor *c, const struct nuc_doc *d,
 
 static int by_port(const void *a, const void *b)
 {
-	return ((const struct nuc_landlock_port *)a)->port - ((const struct nuc_landlock_port *)b)->port;
+	return ((const struct nuc_landlock_port *)a)->port -
+	       ((const struct nuc_landlock_port *)b)->port;
 }
 
 static int read_ports(const struct nuc_doc_cursor *c, const struct nuc_doc *d, int64_t min,
@@ -274,7 +278,8 @@ static int read_net(const struct nuc_doc_cursor *c, const struct nuc_doc *d,
 		const struct nuc_doc *table = d->items[i];
 
 		if (table->type != NUC_DOC_TABLE)
-			return nuc_doc_fail(c, pos_of(table), "write [[net]] above bind and connect",
+			return nuc_doc_fail(c, pos_of(table),
+					    "write [[net]] above bind and connect",
 					    "net: a table is wanted");
 		for (size_t k = 0; k < table->n; k++) {
 			const struct nuc_doc *item = table->items[k];
@@ -414,7 +419,8 @@ static void note_rule(struct nuc_buf *b, const char *name, const struct nuc_land
 	bool all = rule->access == NUC_LL_ALL;
 
 	if (strpbrk(rule->path, "*?["))
-		note(b, name, rule->at, "Landlock knows no patterns: the characters are part of the name");
+		note(b, name, rule->at,
+		     "Landlock knows no patterns: the characters are part of the name");
 	for (size_t i = 0; i < NUC_ARRAY_SIZE(newer) && !all; i++)
 		if ((rule->access & newer[i].right) && min_abi < newer[i].abi &&
 		    !(newer[i].right == NUC_LL_TRUNCATE && (rule->access & NUC_LL_WRITE_FILE)))
@@ -440,7 +446,8 @@ int nuc_landlock_file_check(const char *bytes, size_t len, const char *name, str
 		executes |= f.rules[i].access & NUC_LL_EXECUTE;
 	}
 	if (!executes)
-		nuc_buf_printf(report, "%s: no rule grants execute: no program can be started\n", name);
+		nuc_buf_printf(report, "%s: no rule grants execute: no program can be started\n",
+			       name);
 	if (f.min_abi < 4)
 		nuc_buf_printf(report,
 			       "%s: TCP ports are restricted from ABI 4: min_abi = 4 refuses kernels "

@@ -85,7 +85,8 @@ static int check_signature(const struct nuc_policy_file_wanted *wanted, const ch
 			   nucleus_error **ret_err)
 {
 	struct nuc_public_key key;
-	int r = nuc_public_key_read(wanted->key, wanted->key_origin, wanted->guarded, &key, ret_err);
+	int r = nuc_public_key_read(wanted->key, wanted->key_origin, wanted->guarded, &key,
+				    ret_err);
 
 	if (r < 0)
 		return r;

@@ -51,7 +51,8 @@ struct new_file {
 	char temp[40];		/* its name there until it is published; "": nothing there */
 };
 
-static int file_failed(const struct new_file *f, int code, const char *what, nucleus_error **ret_err)
+static int file_failed(const struct new_file *f, int code, const char *what,
+		       nucleus_error **ret_err)
 {
 	const struct nuc_strict s = { .path = f->path };
 
@@ -114,7 +115,8 @@ static int write_all(int fd, const char *text)
 }
 
 /* 0600 is exact: neither a umask nor a default ACL of the directory adds or takes anything. */
-static int new_file_write(struct new_file *f, mode_t mode, const char *text, nucleus_error **ret_err)
+static int new_file_write(struct new_file *f, mode_t mode, const char *text,
+			  nucleus_error **ret_err)
 {
 	_cleanup_close_ int fd = -1;
 	unsigned char random[8];
@@ -180,7 +182,8 @@ static int check_free(const struct new_file *f, nucleus_error **ret_err)
 {
 	struct stat st;
 
-	return fstatat(f->dir, f->name, &st, AT_SYMLINK_NOFOLLOW) == 0 ? fail_exists(f, ret_err) : 0;
+	return fstatat(f->dir, f->name, &st, AT_SYMLINK_NOFOLLOW) == 0 ? fail_exists(f, ret_err)
+								       : 0;
 }
 
 static int write_pair(struct new_file *secret, struct new_file *public, bool replace,
@@ -252,8 +255,8 @@ static int check_private(const char *path, const struct stat *st, nucleus_error 
 	if (st->st_uid != geteuid() && st->st_uid != 0)
 		return nuc_fail(ret_err, -EPERM, &owner, "%s belongs to user %u", path, st->st_uid);
 	if (st->st_mode & 077)
-		return nuc_fail(ret_err, -EPERM, &mode, "%s is open to others: it has mode %04o", path,
-				st->st_mode & 07777);
+		return nuc_fail(ret_err, -EPERM, &mode, "%s is open to others: it has mode %04o",
+				path, st->st_mode & 07777);
 	return 0;
 }
 
@@ -299,7 +302,8 @@ int nuc_sign(const char *path, const char *secret_key, char ret_id[NUC_KEY_ID_SI
 	const struct nuc_strict file = { .path = path, .max = NUC_DOC_MAX_BYTES };
 	_cleanup_secrets_ struct secrets *s = secrets_new();
 	_cleanup_new_file_ struct new_file f = { .dir = -1 };
-	_cleanup_free_ char *sig_path = nuc_strf("%s.sig", path), *bytes = NULL, *signed_text = NULL;
+	_cleanup_free_ char *sig_path = nuc_strf("%s.sig", path), *bytes = NULL,
+			    *signed_text = NULL;
 	_cleanup_free_ char *text = NULL;
 	char id[NUC_KEY_ID_SIZE] = "", sha256[65], hex[2 * crypto_sign_BYTES + 1];
 	unsigned char signature[crypto_sign_BYTES];
@@ -317,8 +321,8 @@ int nuc_sign(const char *path, const char *secret_key, char ret_id[NUC_KEY_ID_SI
 	signed_text = nuc_signed_text(id, sha256);
 	if (!signed_text)
 		return nuc_fail(ret_err, -ENOMEM, &memory, "out of memory");
-	crypto_sign_detached(signature, NULL, (const unsigned char *)signed_text, strlen(signed_text),
-			     s->pair);
+	crypto_sign_detached(signature, NULL, (const unsigned char *)signed_text,
+			     strlen(signed_text), s->pair);
 	sodium_bin2hex(hex, sizeof(hex), signature, sizeof(signature));
 	text = nuc_strf("%s %s\n", signed_text, hex);
 	if (!text)

@@ -154,12 +154,13 @@ static int check_line(const char *path, const struct nuc_line *line, const char 
 	if (crypto_sign_verify_detached(line->signature, (const unsigned char *)text, strlen(text),
 					key->bytes) != 0)
 		return nuc_fail(ret_err, -EBADMSG, &where,
-				"%s.sig is damaged or forged: key %s has not made it", path, key->id);
+				"%s.sig is damaged or forged: key %s has not made it", path,
+				key->id);
 	where.hint = "review what has changed, and sign it again";
 	if (strcmp(line->sha256, sha256) != 0)
 		return nuc_fail(ret_err, -EBADMSG, &where,
-				"%s has changed since it was signed: its SHA-256 was %s and is %s", path,
-				line->sha256, sha256);
+				"%s has changed since it was signed: its SHA-256 was %s and is %s",
+				path, line->sha256, sha256);
 	return 0;
 }
 

@@ -80,7 +80,8 @@ static bool same_moment(const struct timespec *a, const struct timespec *b)
 	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
 }
 
-int nuc_strict_read(const struct nuc_strict *s, char **ret, size_t *ret_len, nucleus_error **ret_err)
+int nuc_strict_read(const struct nuc_strict *s, char **ret, size_t *ret_len,
+		    nucleus_error **ret_err)
 {
 	const struct nuc_where where = {
 		"policy", "file", s->origin,

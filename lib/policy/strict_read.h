@@ -27,9 +27,11 @@ int nuc_strict_open(const struct nuc_strict *s, nucleus_error **ret_err);
  * it has been written to meanwhile, as far as size and times tell: that bytes are the right ones, only
  * a digest or a signature of these very bytes can say.
  */
-int nuc_strict_read(const struct nuc_strict *s, char **ret, size_t *ret_len, nucleus_error **ret_err);
+int nuc_strict_read(const struct nuc_strict *s, char **ret, size_t *ret_len,
+		    nucleus_error **ret_err);
 
 /* For nuc_strict_open(): the last link is followed, and every step is checked. */
 int nuc_guarded_open(const struct nuc_strict *s, nucleus_error **ret_err);
 /* "cannot open PATH: No such file or directory (ENOENT)". */
-int nuc_strict_fail(const struct nuc_strict *s, int code, const char *what, nucleus_error **ret_err);
+int nuc_strict_fail(const struct nuc_strict *s, int code, const char *what,
+		    nucleus_error **ret_err);

@@ -235,9 +235,10 @@ static int read_sha256(const struct nuc_source *src, const struct nuc_option *o,
 	while (isxdigit((unsigned char)text[n]))
 		n++;
 	if (n != 64 || text[n])
-		return nuc_source_fail(src, -EINVAL, "64 hexadecimal digits: `nucleus policy hash FILE` "
-				       "prints them", "%s: '%s' is not a SHA-256", o->key,
-				       nuc_show(text).s);
+		return nuc_source_fail(src, -EINVAL,
+				       "64 hexadecimal digits: `nucleus policy hash FILE` "
+				       "prints them",
+				       "%s: '%s' is not a SHA-256", o->key, nuc_show(text).s);
 	digits = strdup(text);
 	for (n = 0; digits && digits[n]; n++)
 		digits[n] = (char)tolower((unsigned char)digits[n]);

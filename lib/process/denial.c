@@ -172,7 +172,8 @@ static int put_call(nucleus_denial *d, const char *name, int nr, const uint64_t 
 	return take(d, TARGET, &b);
 }
 
-static int of_call(const struct nuc_plan *plan, const struct nuc_denial_record *r, nucleus_denial *d)
+static int of_call(const struct nuc_plan *plan, const struct nuc_denial_record *r,
+		   nucleus_denial *d)
 {
 	_cleanup_answer_ struct nuc_answer a = { 0 };
 	struct nuc_question q = { .asked = NUC_ASKED_SYSCALL, .args = r->args, .error = r->error };
@@ -193,9 +194,10 @@ static int of_call(const struct nuc_plan *plan, const struct nuc_denial_record *
 		return e;
 	/* It was refused, whatever the plan's other parts make of it. */
 	if (!a.refused || strcmp(a.layer, "seccomp") != 0)
-		return put_words(d, "seccomp", "syscall", "the filter of system calls refuses it", NULL, NULL,
-				 true, false);
-	return put_words(d, "seccomp", "syscall", a.rule, a.origin, a.fix, true, nuc_usual_call(name, r->args));
+		return put_words(d, "seccomp", "syscall", "the filter of system calls refuses it",
+				 NULL, NULL, true, false);
+	return put_words(d, "seccomp", "syscall", a.rule, a.origin, a.fix, true,
+			 nuc_usual_call(name, r->args));
 }
 
 /* ---- calls that other layers refuse ------------------------------------------------------------------ */
@@ -216,8 +218,9 @@ static const struct {
 };
 
 static const char *const operations[] = {
-	[NUC_ASKED_READ] = "open",     [NUC_ASKED_WRITE] = "write",	[NUC_ASKED_CREATE] = "create",
-	[NUC_ASKED_REMOVE] = "remove", [NUC_ASKED_EXEC] = "exec",	[NUC_ASKED_CONNECT] = "connect",
+	[NUC_ASKED_READ] = "open",     [NUC_ASKED_WRITE] = "write",
+	[NUC_ASKED_CREATE] = "create", [NUC_ASKED_REMOVE] = "remove",
+	[NUC_ASKED_EXEC] = "exec",     [NUC_ASKED_CONNECT] = "connect",
 	[NUC_ASKED_BIND] = "bind",     [NUC_ASKED_SYSCALL] = "syscall",
 };
 
@@ -275,11 +278,12 @@ static int questions_of(const struct nuc_denial_record *r, enum nuc_asked ret[2]
  */
 static bool is_looking(const struct nuc_question *q, const struct nuc_answer *a)
 {
-	return a->error == ENOENT &&
-	       (q->asked == NUC_ASKED_READ || q->asked == NUC_ASKED_EXEC || q->asked == NUC_ASKED_CONNECT);
+	return a->error == ENOENT && (q->asked == NUC_ASKED_READ || q->asked == NUC_ASKED_EXEC ||
+				      q->asked == NUC_ASKED_CONNECT);
 }
 
-static int of_allowed(const struct nuc_plan *plan, const struct nuc_denial_record *r, nucleus_denial *d)
+static int of_allowed(const struct nuc_plan *plan, const struct nuc_denial_record *r,
+		      nucleus_denial *d)
 {
 	_cleanup_answer_ struct nuc_answer a = { 0 };
 	_cleanup_buf_ struct nuc_buf target = { 0 };
@@ -320,8 +324,8 @@ static int of_dropped(nucleus_denial *d)
 	int e = put(d, TARGET, "refusals");
 
 	return e < 0 ? e
-		     : put_words(d, "denials", "dropped", "more was refused than could be told", NULL, NULL,
-				 true, true);
+		     : put_words(d, "denials", "dropped", "more was refused than could be told",
+				 NULL, NULL, true, true);
 }
 
 int nuc_denial_of_record(const struct nuc_plan *plan, const struct nuc_denial_record *r,
@@ -402,10 +406,12 @@ static int of_memory(const struct nuc_plan *p, const struct nuc_denial_end *end,
 				 "a larger --memory (in a document: limits.memory)", true, false);
 }
 
-static int of_processes(const struct nuc_plan *p, const struct nuc_denial_end *end, nucleus_denial *d)
+static int of_processes(const struct nuc_plan *p, const struct nuc_denial_end *end,
+			nucleus_denial *d)
 {
 	const struct nuc_step *s = setting(p, "pids.max");
-	uint64_t refused = figure(end->group, "processes-refused"), peak = figure(end->group, "processes-peak");
+	uint64_t refused = figure(end->group, "processes-refused"),
+		 peak = figure(end->group, "processes-peak");
 	const char *limit = s ? nuc_plan_data(p, s->arg[1]) : NULL;
 	_cleanup_free_ char *rule = nuc_strf("limits.pids = %s was reached: forks and threads were refused",
 					     limit ? limit : "?");
@@ -444,8 +450,9 @@ static int of_status(const struct nuc_denial_end *end, nucleus_denial *d)
 {
 	if (end->told_killed || end->outcome != NUCLEUS_OUTCOME_EXITED || end->code != 128 + SIGSYS)
 		return -ENOENT;
-	return put_words(d, "seccomp", "syscall", KILLED_RULE " (so the program's exit status says)", NULL, NULL,
-			 false, false);
+	return put_words(d, "seccomp", "syscall",
+			 KILLED_RULE " (so the program's exit status says)", NULL, NULL, false,
+			 false);
 }
 
 static int of_lost(const struct nuc_denial_end *end, nucleus_denial *d)
@@ -510,8 +517,9 @@ int nucleus_denial_json(const nucleus_denial *d, char **ret)
 
 	for (size_t i = 0; good && i < ATTRS; i++) {
 		const char *v = d->attr[i];
-		json_t *value = !v ? json_null() : attrs[i].number ? json_integer(strtoll(v, NULL, 10))
-								   : json_string(v);
+		json_t *value = !v		  ? json_null()
+				: attrs[i].number ? json_integer(strtoll(v, NULL, 10))
+						  : json_string(v);
 
 		good = json_object_set_new(o, attrs[i].name, value) == 0;
 	}

@@ -28,7 +28,8 @@ static const struct {
 bool nuc_usual_call(const char *name, const uint64_t args[6])
 {
 	for (size_t i = 0; name && i < NUC_ARRAY_SIZE(rows); i++)
-		if (!strcmp(rows[i].name, name) && (rows[i].arg < 0 || (uint64_t)rows[i].arg == args[0]))
+		if (!strcmp(rows[i].name, name) &&
+		    (rows[i].arg < 0 || (uint64_t)rows[i].arg == args[0]))
 			return true;
 	return false;
 }

@@ -155,7 +155,8 @@ static int64_t jump(const struct machine *m, const struct sock_filter *f)
 	return -1;
 }
 
-uint32_t nuc_bpf_run(const struct sock_filter *filter, uint32_t len, const struct seccomp_data *data)
+uint32_t nuc_bpf_run(const struct sock_filter *filter, uint32_t len,
+		     const struct seccomp_data *data)
 {
 	struct machine m;
 

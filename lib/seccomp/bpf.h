@@ -13,4 +13,5 @@
  * The SECCOMP_RET_* value for `data`, as the kernel computes it. SECCOMP_RET_KILL_PROCESS for a
  * program that the kernel would not load. Every program ends: jumps go forward only.
  */
-uint32_t nuc_bpf_run(const struct sock_filter *filter, uint32_t len, const struct seccomp_data *data);
+uint32_t nuc_bpf_run(const struct sock_filter *filter, uint32_t len,
+		     const struct seccomp_data *data);

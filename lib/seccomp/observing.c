@@ -85,7 +85,8 @@ static int is_told(const struct sock_filter *f, uint32_t observe, uint16_t defau
 	if (action != SECCOMP_RET_ERRNO)
 		return 0;
 	/* Other answers are what programs are prepared for: "not in this kernel". Nobody misses them. */
-	return (observe & NUC_OBSERVE_TRACE) || data == EPERM || data == EACCES || data == default_errno;
+	return (observe & NUC_OBSERVE_TRACE) || data == EPERM || data == EACCES ||
+	       data == default_errno;
 }
 
 /* Whether init would be told of our exit, while it waits for just that. */
@@ -165,7 +166,8 @@ static int is_prologue(const struct sock_filter *f, size_t n, uint32_t observe)
 				return 0;
 			break;
 		case BPF_RET | BPF_K:
-			if (f[i].k != SECCOMP_RET_USER_NOTIF && f[i].k != (SECCOMP_RET_ERRNO | EPERM) &&
+			if (f[i].k != SECCOMP_RET_USER_NOTIF &&
+			    f[i].k != (SECCOMP_RET_ERRNO | EPERM) &&
 			    (f[i].k != SECCOMP_RET_ALLOW || !(observe & NUC_OBSERVE_TRACE)))
 				return 0;
 			break;
