@@ -33,7 +33,7 @@ class Life(Case):
     def test_death_of_the_caller_ends_all(self):
         p = self.start("--", "sh", "-c", "(setsid sleep 600 &); echo started; sleep 600")
         p.stdout.readline()
-        self.assertGreaterEqual(len(processes_with(self.mark)), 2)
+        wait_until(lambda: len(processes_with(self.mark)) >= 2, "two programs of the sandbox")
         p.kill()
         p.communicate(timeout=30)
         wait_until(lambda: not processes_with(self.mark), "the sandbox's end")
