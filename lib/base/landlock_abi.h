@@ -33,6 +33,9 @@
 #define NUC_LL_SCOPE_ABSTRACT_UNIX (1u << 0) /* ABI 6, Linux 6.12 */
 #define NUC_LL_SCOPE_SIGNAL (1u << 1)	     /* ABI 6 */
 
+/* Flag of landlock_restrict_self, ABI 7, Linux 6.15: refusals after the next exec are told, too. */
+#define NUC_LL_RESTRICT_LOG_NEW_EXEC_ON (1u << 1)
+
 /* struct landlock_ruleset_attr; the kernel takes a shorter one for older ABIs. */
 struct nuc_landlock_attr {
 	uint64_t fs, net, scoped;

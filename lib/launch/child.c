@@ -297,8 +297,16 @@ static long landlock_port(const struct nuc_context *c, const struct nuc_step *s)
 
 static long landlock_restrict(const struct nuc_context *c, const struct nuc_step *s)
 {
+	const long flags = s->flags & NUC_STEP_LOG ? NUC_LL_RESTRICT_LOG_NEW_EXEC_ON : 0;
+
+	/*
+	 * The kernel's log names who made the layer: where that is the program's process the caller is told
+	 * who that is, by the credentials of the message. Where nobody reads the log it is a pipe: ENOTSOCK.
+	 */
+	if (flags && s->op == NUC_OP_LANDLOCK_POLICY_RESTRICT && c->denial_fd >= 0)
+		nuc_sys(__NR_sendto, c->denial_fd, "", 1, 0x4040 /* MSG_DONTWAIT, MSG_NOSIGNAL */, 0, 0);
 	return closing(c->slots[s->in],
-		       nuc_sys(__NR_landlock_restrict_self, c->slots[s->in], 0));
+		       nuc_sys(__NR_landlock_restrict_self, c->slots[s->in], flags));
 }
 
 /* Started by a caller with real-time priority or below nice 0, the program has neither. */

@@ -57,6 +57,20 @@ static int make_socket(int fds[2])
 	return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds);
 }
 
+/* Keeps records apart as they were written, and tells who wrote one, even if that one is gone by then. */
+static int make_lazy_socket(int fds[2])
+{
+	const int on = 1;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds) < 0)
+		return -1;
+	if (setsockopt(fds[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) == 0)
+		return 0;
+	close(fds[0]);
+	close(fds[1]);
+	return -1;
+}
+
 int nuc_launch_open(struct nuc_launch *l, const int stdio[3])
 {
 	const struct nuc_plan *plan = l->prepared->plan;
@@ -71,7 +85,9 @@ int nuc_launch_open(struct nuc_launch *l, const int stdio[3])
 	if (r < 0)
 		return r;
 	if (plan->observe) {
-		r = open_pair(make_lazy_pipe, &l->denial_read, &l->denial_write);
+		l->audit = nuc_launch_open_audit(plan);
+		r = open_pair(l->audit < 0 ? make_lazy_pipe : make_lazy_socket, &l->denial_read,
+			      &l->denial_write);
 		if (r < 0)
 			return r;
 	}

@@ -44,6 +44,8 @@ struct nuc_carry {
 struct nuc_running {
 	int pidfd, report_fd;
 	int denial_fd;		/* read end: struct nuc_denial_record; -1: nothing is told */
+	int audit_fd;		/* the kernel's log of what Landlock refuses, of all programs of the host; or -1 */
+	int program_pid;	/* with audit_fd: who made the layer of a Landlock policy, or 0 */
 	int pid;
 	uint64_t launch_us;
 	struct nuc_shared_plan *plan; /* a reference */

@@ -53,6 +53,7 @@ void nuc_running_done(struct nuc_running *r, bool ended)
 	nuc_closep(&r->pidfd);
 	nuc_closep(&r->report_fd);
 	nuc_closep(&r->denial_fd);
+	nuc_closep(&r->audit_fd);
 	nuc_shared_plan_unref(r->plan);
 	nuc_carry_done(&r->carry);
 	/* What the kernel does not let go of is left to the next collection. */
@@ -72,6 +73,7 @@ static void launch_done(struct nuc_launch *l)
 	nuc_closep(&l->report_write);
 	nuc_closep(&l->denial_read);
 	nuc_closep(&l->denial_write);
+	nuc_closep(&l->audit);
 	/* Nothing has run: a file that is in the way of the next try would say nothing. */
 	if (l->log >= 0) {
 		close(l->log);
@@ -380,6 +382,7 @@ int nuc_launch(struct nuc_prepared *p, const int stdio[3], const char *const *ar
 		.report_write = -1,
 		.denial_read = -1,
 		.denial_write = -1,
+		.audit = -1,
 		.log = -1,
 		.caller = -1,
 		.control = -1,
@@ -391,6 +394,7 @@ int nuc_launch(struct nuc_prepared *p, const int stdio[3], const char *const *ar
 	const struct nuc_where where = { .stage = "launch", .layer = "descriptors" };
 	int64_t started = nuc_now_us();
 	nucleus_error *err = NULL;
+	int program_pid;
 	int r = nuc_launch_check(p, stdio, ret_err);
 
 	if (r < 0)
@@ -430,9 +434,12 @@ int nuc_launch(struct nuc_prepared *p, const int stdio[3], const char *const *ar
 	r = await_ready(&l, argv[0], ret_err);
 	if (r < 0)
 		return r;
+	program_pid = nuc_launch_program_pid(&l);
 	*ret = (struct nuc_running){
 		.pidfd = NUC_TAKE_FD(l.pidfd),
 		.report_fd = NUC_TAKE_FD(l.report_read),
+		.program_pid = program_pid,
+		.audit_fd = NUC_TAKE_FD(l.audit),
 		.denial_fd = NUC_TAKE_FD(l.denial_read),
 		.pid = l.pid,
 		.launch_us = (uint64_t)(nuc_now_us() - started),

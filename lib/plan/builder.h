@@ -154,6 +154,7 @@ int nuc_emit_security(struct nuc_builder *b);
 bool nuc_b_keeps_network(const struct nuc_builder *b);
 void nuc_emit_capabilities(struct nuc_builder *b, enum nuc_program program); /* parts of it */
 int nuc_emit_landlock(struct nuc_builder *b);
+void nuc_emit_landlock_restrict(struct nuc_builder *b, enum nuc_op op, const char *origin, uint8_t slot);
 int nuc_emit_process(struct nuc_builder *b);
 int nuc_emit_landlock_policy(struct nuc_builder *b);
 int nuc_emit_exec(struct nuc_builder *b);

@@ -79,6 +79,20 @@ static int emit_ports(struct nuc_builder *b)
 	return 0;
 }
 
+/*
+ * What programs are refused goes into the kernel's log only for a caller who may read it there, and asked
+ * for it. Otherwise the flags stay the kernel's default, with which it logs nothing of a program that was
+ * executed: a sandbox is no reason to fill the host's log.
+ */
+void nuc_emit_landlock_restrict(struct nuc_builder *b, enum nuc_op op, const char *origin, uint8_t slot)
+{
+	struct nuc_step *s = nuc_b_step(b, NUC_PROG_INIT, op, origin, 0, 0, 0);
+
+	s->in = slot;
+	if (b->head.landlock_abi >= 7 && (b->head.observe & NUC_OBSERVE_FILES) && b->world->facts.privileged)
+		s->flags |= NUC_STEP_LOG;
+}
+
 int nuc_emit_landlock(struct nuc_builder *b)
 {
 	const struct nuc_facts *f = &b->world->facts;
@@ -135,6 +149,6 @@ int nuc_emit_landlock(struct nuc_builder *b)
 		if (r < 0)
 			return r;
 	}
-	nuc_b_step(b, NUC_PROG_INIT, NUC_OP_LANDLOCK_RESTRICT, NULL, 0, 0, 0)->in = NUC_SLOT_LANDLOCK;
+	nuc_emit_landlock_restrict(b, NUC_OP_LANDLOCK_RESTRICT, NULL, NUC_SLOT_LANDLOCK);
 	return 0;
 }

@@ -212,8 +212,8 @@ static int emit(const struct emit *e)
 			nuc_b_step(b, NUC_PROG_INIT, NUC_OP_LANDLOCK_POLICY_PORT, origin,
 				   e->f->ports[i].port, e->f->ports[i].rights, 0)
 				->in = NUC_SLOT_LANDLOCK_POLICY;
-		nuc_b_step(b, NUC_PROG_INIT, NUC_OP_LANDLOCK_POLICY_RESTRICT, origin, 0, 0, 0)->in =
-			NUC_SLOT_LANDLOCK_POLICY;
+		nuc_emit_landlock_restrict(b, NUC_OP_LANDLOCK_POLICY_RESTRICT, origin,
+					   NUC_SLOT_LANDLOCK_POLICY);
 		note_unknown(e);
 	}
 	for (size_t i = 0; i < done; i++) {

@@ -239,6 +239,8 @@ static void print_step(struct nuc_buf *b, const struct nuc_plan *p, const struct
 	}
 	if (s->op == NUC_OP_SECCOMP && (s->flags & NUC_STEP_LOG))
 		nuc_buf_puts(b, ", logged");
+	if (!canonical && s->op != NUC_OP_SECCOMP && (s->flags & NUC_STEP_LOG))
+		nuc_buf_puts(b, ", logged");
 	if (s->flags & NUC_STEP_OPTIONAL)
 		nuc_buf_puts(b, " (if it is there)");
 }

@@ -47,7 +47,7 @@ enum nuc_step_flags {
 	NUC_STEP_EXEC = 2,	/* BIND, MOUNT: programs may be executed from here */
 	NUC_STEP_WRITE = 4,	/* BIND, MOUNT: writable; COPY: carried back */
 	NUC_STEP_USER = 8,	/* the path came from a user, not from our own tables */
-	NUC_STEP_LOG = 16,	/* SECCOMP: what is not allowed is also in the kernel's log */
+	NUC_STEP_LOG = 16,	/* SECCOMP, LANDLOCK_*RESTRICT: what is refused is also in the kernel's log */
 	NUC_STEP_OPTIONAL = 32,	/* LANDLOCK_POLICY_PATH: if nothing is there, nothing is granted */
 };
 

@@ -306,6 +306,10 @@ static const char *check_step(const struct nuc_plan *p, const struct nuc_step *s
 		return "an accepted error on a step that may have none";
 	if ((s->flags & NUC_STEP_OPTIONAL) && s->op != NUC_OP_LANDLOCK_POLICY_PATH)
 		return "a step that may be left out";
+	if ((s->op == NUC_OP_LANDLOCK_RESTRICT || s->op == NUC_OP_LANDLOCK_POLICY_RESTRICT) &&
+	    s->flags != (p->landlock_abi >= 7 && p->privileged && (p->observe & NUC_OBSERVE_FILES)
+				 ? NUC_STEP_LOG : 0))
+		return "a Landlock layer with another log";
 	switch (s->op) {
 	case NUC_OP_BIND: {
 		const struct nuc_bind *b = nuc_plan_data(p, s->arg[0]);

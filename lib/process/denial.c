@@ -5,6 +5,7 @@
 #include <sys/syscall.h>
 #include <time.h>
 
+#include "compile.h"
 #include "denial.h"
 #include "matter.h"
 #include "names.h"
@@ -358,6 +359,133 @@ int nuc_denial_of_record(const struct nuc_plan *plan, const struct nuc_denial_re
 		return e;
 	*ret = NUC_TAKE_PTR(d);
 	return 0;
+}
+
+/* ---- what Landlock says itself ---------------------------------------------------------------------------- */
+
+static const struct {
+	uint32_t refused;
+	const char *operation; /* as in `operations`, where that can be asked about */
+	int asked;	       /* enum nuc_asked, or -1 */
+	int error;
+} by_landlock[] = {
+	{ NUC_LL_EXECUTE, "exec", NUC_ASKED_EXEC, EACCES },
+	{ NUC_LL_WRITE_FILE | NUC_LL_TRUNCATE, "write", NUC_ASKED_WRITE, EACCES },
+	{ NUC_REFUSED_MAKES, "create", NUC_ASKED_CREATE, EACCES },
+	{ NUC_REFUSED_REMOVES, "remove", NUC_ASKED_REMOVE, EACCES },
+	{ NUC_LL_READ_FILE | NUC_LL_READ_DIR, "open", NUC_ASKED_READ, EACCES },
+	{ NUC_REFUSED_CONNECT, "connect", NUC_ASKED_CONNECT, EACCES },
+	{ NUC_REFUSED_BIND, "bind", NUC_ASKED_BIND, EACCES },
+	{ NUC_LL_IOCTL_DEV, "ioctl", -1, EACCES },
+	{ NUC_REFUSED_ABSTRACT, "connect", -1, EPERM },
+	{ NUC_REFUSED_SIGNAL, "signal", -1, EPERM },
+	{ NUC_REFUSED_PTRACE, "ptrace", -1, EPERM },
+	{ NUC_REFUSED_MOUNT, "mount", -1, EPERM },
+	{ ~0u, "other", -1, 0 },
+};
+
+static size_t kind_by_landlock(uint32_t refused)
+{
+	size_t i = 0;
+
+	while (i < NUC_ARRAY_SIZE(by_landlock) - 1 && !(by_landlock[i].refused & refused))
+		i++;
+	return i;
+}
+
+static int put_landlock(const struct nuc_plan *plan, const struct nuc_landlock_record *r, nucleus_denial *d)
+{
+	const size_t kind = kind_by_landlock(r->refused);
+	const bool entry = r->refused & (NUC_REFUSED_MAKES | NUC_REFUSED_REMOVES);
+	_cleanup_answer_ struct nuc_answer a = { 0 };
+	_cleanup_buf_ struct nuc_buf target = { 0 };
+	struct nuc_question q = { .asked = by_landlock[kind].asked < 0 ? NUC_ASKED_READ
+									: (enum nuc_asked)by_landlock[kind].asked,
+				  .target = r->target, .error = by_landlock[kind].error, .by_program = true };
+	_cleanup_buf_ struct nuc_buf rule = { 0 };
+	bool known = false;
+	int e = 0;
+
+	nuc_buf_puts(&rule, "the kernel's Landlock refused it");
+	if (r->refused & NUC_LL_ALL) {
+		nuc_buf_puts(&rule, ": nothing grants ");
+		nuc_print_bits(&rule, 'l', r->refused & NUC_LL_ALL);
+	}
+	if (rule.failed)
+		return -ENOMEM;
+
+	/* Of what is made or removed only the directory is known, which would be another question. */
+	if (r->target_len && by_landlock[kind].asked >= 0 && !entry) {
+		e = nuc_why(plan, &q, &a);
+		known = e == 0 && a.refused && !strcmp(a.layer, "landlock");
+	}
+	if (e == -ENOMEM)
+		return e;
+	if (r->target_len) {
+		nuc_denial_escape(&target, r->target, r->target_len);
+		e = take(d, TARGET, &target);
+		if (e < 0)
+			return e;
+	}
+	e = put_errno(d, by_landlock[kind].error);
+	return e < 0 ? e
+		     : put_words(d, "landlock", by_landlock[kind].operation,
+				 known ? a.rule : rule.s, known ? a.origin : NULL,
+				 known ? a.fix : NULL, true, false);
+}
+
+int nuc_denial_of_landlock(const struct nuc_plan *plan, const struct nuc_landlock_record *r,
+			   nucleus_denial **ret)
+{
+	_cleanup_(denial_freep) nucleus_denial *d = calloc(1, sizeof(*d));
+	int e = d ? put_landlock(plan, r, d) : -ENOMEM;
+
+	if (e == 0)
+		e = put_time(d, r->time_us);
+	if (e == 0)
+		e = put_number(d, COUNT, 1);
+	if (e < 0)
+		return e;
+	*ret = NUC_TAKE_PTR(d);
+	return 0;
+}
+
+bool nuc_denial_awaits_landlock(const nucleus_denial *d)
+{
+	return d->attr[TARGET] && !strcmp(d->attr[LAYER], "landlock") && !strcmp(d->attr[CERTAINTY], "inferred");
+}
+
+bool nuc_denial_is_of(const nucleus_denial *d, const struct nuc_landlock_record *r)
+{
+	_cleanup_buf_ struct nuc_buf b = { 0 };
+	const char *target = d->attr[TARGET], *operation = d->attr[OPERATION];
+	const char *slash = target ? strrchr(target, '/') : NULL;
+	size_t dir = slash ? (size_t)(slash - target) : 0;
+
+	if (!r->target_len || !target)
+		return false;
+	nuc_denial_escape(&b, r->target, r->target_len);
+	if (b.failed)
+		return false;
+	if (slash && (r->refused & (NUC_REFUSED_MAKES | NUC_REFUSED_REMOVES)) &&
+	    ((r->refused & NUC_REFUSED_REMOVES && !strcmp(operation, "remove")) ||
+	     (r->refused & NUC_REFUSED_MAKES && (!strcmp(operation, "create") || !strcmp(operation, "write")))) &&
+	    b.len == (dir ? dir : 1) && !strncmp(target, b.s, b.len))
+		return true;
+	/* An opening for writing may be refused for its reading. */
+	if (strcmp(target, b.s) != 0)
+		return false;
+	for (size_t i = 0; i < NUC_ARRAY_SIZE(by_landlock) - 1; i++)
+		if (by_landlock[i].refused & r->refused &&
+		    (!strcmp(by_landlock[i].operation, operation) ||
+		     (by_landlock[i].asked == NUC_ASKED_READ && !strcmp(operation, "write"))))
+			return true;
+	return false;
+}
+
+int nuc_denial_make_certain(nucleus_denial *d)
+{
+	return put(d, CERTAINTY, "certain");
 }
 
 /* ---- the end ------------------------------------------------------------------------------------------ */

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "audit.h"
 #include "cgroup.h"
 #include "plan.h"
 
@@ -14,6 +15,16 @@
  */
 int nuc_denial_of_record(const struct nuc_plan *plan, const struct nuc_denial_record *r,
 			 nucleus_denial **ret);
+
+/* What Landlock itself said, of a layer of the sandbox. 0, -ENOMEM. */
+int nuc_denial_of_landlock(const struct nuc_plan *plan, const struct nuc_landlock_record *r,
+			   nucleus_denial **ret);
+/* Whether it was inferred that Landlock refuses: its own word may come yet, or have come. */
+bool nuc_denial_awaits_landlock(const nucleus_denial *d);
+/* Whether this is that word. */
+bool nuc_denial_is_of(const nucleus_denial *d, const struct nuc_landlock_record *r);
+/* 0, -ENOMEM. */
+int nuc_denial_make_certain(nucleus_denial *d);
 
 /* What is known at the end only: how it ended, and the group's figures. */
 struct nuc_denial_end {

@@ -464,12 +464,55 @@ START_TEST(secrets_of_the_host_are_not_shown)
 }
 END_TEST
 
+/* Landlock logs for root who asked for it, from ABI 7 on, and no plan says otherwise. */
+START_TEST(landlock_logs_for_those_who_read)
+{
+	static const struct {
+		bool privileged;
+		int abi;
+		const char *observe;
+		uint16_t flags;
+	} cases[] = {
+		{ true, 7, "all", NUC_STEP_LOG }, { true, 9, "all", NUC_STEP_LOG }, { true, 6, "all", 0 },
+		{ true, 7, "refusals", 0 },	  { true, 7, "off", 0 },	    { false, 7, "all", 0 },
+	};
+
+	for (size_t i = 0; i < NUC_ARRAY_SIZE(cases); i++) {
+		struct nuc_world w = fake_world(cases[i].privileged);
+		_cleanup_free_ struct nuc_plan *plan = NULL;
+		nucleus_policy *policy;
+		const char *why = NULL;
+		unsigned int seen = 0;
+
+		w.facts.landlock_abi = cases[i].abi;
+		ck_assert_int_eq(nucleus_policy_new(&policy), 0);
+		ck_assert_int_eq(nucleus_policy_set(policy, "security.observe", cases[i].observe, NULL), 0);
+		ck_assert_int_eq(nuc_compile(policy, &w, &plan, NULL), 0);
+		nucleus_policy_free(policy);
+		for (uint32_t k = 0; k < plan->n[NUC_PROG_INIT]; k++) {
+			struct nuc_step *s = (struct nuc_step *)(uintptr_t)nuc_plan_step(
+				plan, plan->first[NUC_PROG_INIT] + k);
+
+			if (s->op != NUC_OP_LANDLOCK_RESTRICT)
+				continue;
+			seen++;
+			ck_assert_uint_eq(s->flags, cases[i].flags);
+			s->flags ^= NUC_STEP_LOG;
+			ck_assert_int_lt(nuc_verify(plan, plan->size, &why), 0);
+			ck_assert_str_eq(why, "a Landlock layer with another log");
+		}
+		ck_assert_uint_eq(seen, 1);
+	}
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("plan");
 	TCase *t = tcase_create("plan");
 
 	tcase_set_timeout(t, 120);
+	tcase_add_test(t, landlock_logs_for_those_who_read);
 	tcase_add_loop_test(t, golden_plans_are_as_reviewed, 0, 2 * NUC_ARRAY_SIZE(goldens));
 	tcase_add_loop_test(t, every_mutation_of_a_security_step_is_refused, 0,
 			    2 * NUC_ARRAY_SIZE(goldens));

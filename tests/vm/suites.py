@@ -57,6 +57,10 @@ def suites(build):
             return [*live, "--mode", "strict-agent", "--only", "Postgres.test_in_the_workspace"]
         return None
 
+    # Landlock tells of refusals since Linux 6.15.
+    def on_new(command):
+        return lambda kernel, user: command if kernel == "new" else None
+
     return [
         Suite("attack", [*python, "tests/attack/run.py", "--nucleus", nucleus], BOTH, []),
         Suite("live", live_without_the_long, BOTH, []),
@@ -66,6 +70,8 @@ def suites(build):
         Suite("limits: attacks", [*python, "tests/limits/attacks.py", "--nucleus", nucleus], BOTH, []),
         Suite("limits: embedder", [f"{build}/tests/limits/limits-groups"], BOTH, []),
         Suite("limits: places", [*python, "tests/limits/places.py", "--nucleus", nucleus],
+              ("root",), []),
+        Suite("limits: audit", on_new([*python, "tests/limits/audit.py", "--nucleus", nucleus]),
               ("root",), []),
         Suite("limits: systemd", [*python, "tests/limits/systemd.py", "--nucleus", nucleus],
               ("root",), ["--systemd"]),
