@@ -6,28 +6,11 @@
 #include <time.h>
 
 #include "compile.h"
-#include "denial.h"
+#include "denial_internal.h"
 #include "matter.h"
 #include "names.h"
 #include "usual.h"
 #include "why.h"
-
-enum attr {
-	TIME,
-	PID,
-	PROGRAM,
-	LAYER,
-	OPERATION,
-	TARGET,
-	ERRNO,
-	RULE,
-	ORIGIN,
-	FIX,
-	CERTAINTY,
-	COUNT,
-	WEIGHT,
-	ATTRS
-};
 
 static const struct {
 	const char *name;
@@ -41,115 +24,6 @@ static const struct {
 	[CERTAINTY] = { "certainty", false }, [COUNT] = { "count", true },
 	[WEIGHT] = { "weight", false },
 };
-
-struct nucleus_denial {
-	char *attr[ATTRS]; /* NULL: not known */
-};
-
-/* ---- words of programs --------------------------------------------------------------------------- */
-
-void nuc_denial_escape(struct nuc_buf *b, const char *s, size_t len)
-{
-	nuc_buf_escaped(b, s, len, true);
-}
-
-/* ---- making one ------------------------------------------------------------------------------------ */
-
-void nucleus_denial_free(nucleus_denial *d)
-{
-	if (!d)
-		return;
-	for (size_t i = 0; i < ATTRS; i++)
-		free(d->attr[i]);
-	free(d);
-}
-
-static void denial_freep(nucleus_denial **d)
-{
-	nucleus_denial_free(*d);
-}
-
-static int take(nucleus_denial *d, enum attr a, struct nuc_buf *b)
-{
-	free(d->attr[a]);
-	d->attr[a] = NULL;
-	return nuc_buf_take(b, &d->attr[a]);
-}
-
-/* Our own words, in which a program's may stand. NULL is nothing known. */
-static int put(nucleus_denial *d, enum attr a, const char *s)
-{
-	_cleanup_buf_ struct nuc_buf b = { 0 };
-
-	if (!s)
-		return 0;
-	nuc_buf_puts(&b, "");
-	nuc_buf_escaped(&b, s, strlen(s), false);
-	return take(d, a, &b);
-}
-
-static int put_number(nucleus_denial *d, enum attr a, uint64_t n)
-{
-	char text[24];
-
-	snprintf(text, sizeof(text), "%llu", (unsigned long long)n);
-	return put(d, a, text);
-}
-
-/* RFC 3339, in UTC. */
-static int put_time(nucleus_denial *d, uint64_t us)
-{
-	const time_t s = (time_t)(us / 1000000);
-	char text[64];
-	struct tm tm;
-
-	/* The year 9999 ends here: nobody told the truth. */
-	if (us / 1000000 > 253402300799u || !gmtime_r(&s, &tm))
-		return 0;
-	snprintf(text, sizeof(text), "%04d-%02d-%02dT%02d:%02d:%02d.%06uZ", tm.tm_year + 1900,
-		 tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec,
-		 (unsigned int)(us % 1000000));
-	return put(d, TIME, text);
-}
-
-static int put_words(nucleus_denial *d, const char *layer, const char *operation, const char *rule,
-		     const char *origin, const char *fix, bool certain, bool usual)
-{
-	int r = put(d, LAYER, layer);
-
-	if (r == 0)
-		r = put(d, OPERATION, operation);
-	if (r == 0)
-		r = put(d, RULE, rule);
-	if (r == 0)
-		r = put(d, ORIGIN, origin);
-	if (r == 0)
-		r = put(d, FIX, fix);
-	if (r == 0)
-		r = put(d, CERTAINTY, certain ? "certain" : "inferred");
-	return r == 0 ? put(d, WEIGHT, usual ? "low" : "high") : r;
-}
-
-static int put_errno(nucleus_denial *d, int error)
-{
-	return error > 0 && error < 4096 ? put(d, ERRNO, nuc_errno_name(error)) : 0;
-}
-
-/* What all records have. */
-static int put_facts(nucleus_denial *d, const struct nuc_denial_record *r)
-{
-	_cleanup_buf_ struct nuc_buf comm = { 0 };
-	int e = put_time(d, r->time_us);
-
-	nuc_denial_escape(&comm, r->comm, strnlen(r->comm, sizeof(r->comm)));
-	if (e == 0 && r->pid > 0)
-		e = put_number(d, PID, (uint64_t)r->pid);
-	if (e == 0 && r->comm[0])
-		e = take(d, PROGRAM, &comm);
-	if (e == 0)
-		e = put_number(d, COUNT, r->count ? r->count : 1);
-	return e;
-}
 
 /* ---- calls that the filter refused ------------------------------------------------------------------ */
 
@@ -170,7 +44,7 @@ static int put_call(nucleus_denial *d, const char *name, int nr, const uint64_t 
 		nuc_buf_printf(&b, shown[i] > 0xffff ? "%s0x%x" : "%s%u", i ? "," : "(", shown[i]);
 	if (n)
 		nuc_buf_puts(&b, ")");
-	return take(d, TARGET, &b);
+	return nuc_denial_take(d, TARGET, &b);
 }
 
 static int of_call(const struct nuc_plan *plan, const struct nuc_denial_record *r,
@@ -190,14 +64,14 @@ static int of_call(const struct nuc_plan *plan, const struct nuc_denial_record *
 		return e;
 	e = put_call(d, q.target, r->nr, r->args);
 	if (e == 0)
-		e = put_errno(d, r->error);
+		e = nuc_denial_put_errno(d, r->error);
 	if (e < 0)
 		return e;
 	/* It was refused, whatever the plan's other parts make of it. */
 	if (!a.refused || strcmp(a.layer, "seccomp") != 0)
-		return put_words(d, "seccomp", "syscall", "the filter of system calls refuses it",
+		return nuc_denial_put_words(d, "seccomp", "syscall", "the filter of system calls refuses it",
 				 NULL, NULL, true, false);
-	return put_words(d, "seccomp", "syscall", a.rule, a.origin, a.fix, true,
+	return nuc_denial_put_words(d, "seccomp", "syscall", a.rule, a.origin, a.fix, true,
 			 nuc_usual_call(name, r->args));
 }
 
@@ -306,11 +180,11 @@ static int of_allowed(const struct nuc_plan *plan, const struct nuc_denial_recor
 	if (!a.refused || (is_looking(&q, &a) && !a.fix))
 		return -ENOENT;
 	nuc_denial_escape(&target, r->path, r->path_len);
-	e = take(d, TARGET, &target);
+	e = nuc_denial_take(d, TARGET, &target);
 	if (e == 0)
-		e = put_errno(d, a.error);
+		e = nuc_denial_put_errno(d, a.error);
 	return e < 0 ? e
-		     : put_words(d, a.layer, operations[q.asked], a.rule, a.origin, a.fix, false,
+		     : nuc_denial_put_words(d, a.layer, operations[q.asked], a.rule, a.origin, a.fix, false,
 				 is_looking(&q, &a));
 }
 
@@ -322,17 +196,17 @@ static int of_allowed(const struct nuc_plan *plan, const struct nuc_denial_recor
 
 static int of_dropped(nucleus_denial *d)
 {
-	int e = put(d, TARGET, "refusals");
+	int e = nuc_denial_put(d, TARGET, "refusals");
 
 	return e < 0 ? e
-		     : put_words(d, "denials", "dropped", "more was refused than could be told",
+		     : nuc_denial_put_words(d, "denials", "dropped", "more was refused than could be told",
 				 NULL, NULL, true, true);
 }
 
 int nuc_denial_of_record(const struct nuc_plan *plan, const struct nuc_denial_record *r,
 			 nucleus_denial **ret)
 {
-	_cleanup_(denial_freep) nucleus_denial *d = calloc(1, sizeof(*d));
+	_cleanup_(nuc_denial_freep) nucleus_denial *d = calloc(1, sizeof(*d));
 	int e;
 
 	if (!d)
@@ -345,7 +219,7 @@ int nuc_denial_of_record(const struct nuc_plan *plan, const struct nuc_denial_re
 		e = of_allowed(plan, r, d);
 		break;
 	case NUC_DENIAL_KILLED:
-		e = put_words(d, "seccomp", "syscall", KILLED_RULE, NULL, NULL, false, false);
+		e = nuc_denial_put_words(d, "seccomp", "syscall", KILLED_RULE, NULL, NULL, false, false);
 		break;
 	case NUC_DENIAL_DROPPED:
 		e = of_dropped(d);
@@ -354,7 +228,7 @@ int nuc_denial_of_record(const struct nuc_plan *plan, const struct nuc_denial_re
 		e = -EBADMSG;
 	}
 	if (e == 0)
-		e = put_facts(d, r);
+		e = nuc_denial_put_facts(d, r);
 	if (e < 0)
 		return e;
 	*ret = NUC_TAKE_PTR(d);
@@ -423,13 +297,13 @@ static int put_landlock(const struct nuc_plan *plan, const struct nuc_landlock_r
 		return e;
 	if (r->target_len) {
 		nuc_denial_escape(&target, r->target, r->target_len);
-		e = take(d, TARGET, &target);
+		e = nuc_denial_take(d, TARGET, &target);
 		if (e < 0)
 			return e;
 	}
-	e = put_errno(d, by_landlock[kind].error);
+	e = nuc_denial_put_errno(d, by_landlock[kind].error);
 	return e < 0 ? e
-		     : put_words(d, "landlock", by_landlock[kind].operation,
+		     : nuc_denial_put_words(d, "landlock", by_landlock[kind].operation,
 				 known ? a.rule : rule.s, known ? a.origin : NULL,
 				 known ? a.fix : NULL, true, false);
 }
@@ -437,13 +311,13 @@ static int put_landlock(const struct nuc_plan *plan, const struct nuc_landlock_r
 int nuc_denial_of_landlock(const struct nuc_plan *plan, const struct nuc_landlock_record *r,
 			   nucleus_denial **ret)
 {
-	_cleanup_(denial_freep) nucleus_denial *d = calloc(1, sizeof(*d));
+	_cleanup_(nuc_denial_freep) nucleus_denial *d = calloc(1, sizeof(*d));
 	int e = d ? put_landlock(plan, r, d) : -ENOMEM;
 
 	if (e == 0)
-		e = put_time(d, r->time_us);
+		e = nuc_denial_put_time(d, r->time_us);
 	if (e == 0)
-		e = put_number(d, COUNT, 1);
+		e = nuc_denial_put_number(d, COUNT, 1);
 	if (e < 0)
 		return e;
 	*ret = NUC_TAKE_PTR(d);
@@ -485,7 +359,7 @@ bool nuc_denial_is_of(const nucleus_denial *d, const struct nuc_landlock_record 
 
 int nuc_denial_make_certain(nucleus_denial *d)
 {
-	return put(d, CERTAINTY, "certain");
+	return nuc_denial_put(d, CERTAINTY, "certain");
 }
 
 /* ---- the end ------------------------------------------------------------------------------------------ */
@@ -528,9 +402,9 @@ static int of_memory(const struct nuc_plan *p, const struct nuc_denial_end *end,
 
 	if (end->outcome != NUCLEUS_OUTCOME_OOM)
 		return -ENOENT;
-	e = rule ? put(d, TARGET, "limits.memory") : -ENOMEM;
+	e = rule ? nuc_denial_put(d, TARGET, "limits.memory") : -ENOMEM;
 	return e < 0 ? e
-		     : put_words(d, "cgroup", "memory", rule, origin_of(p, s),
+		     : nuc_denial_put_words(d, "cgroup", "memory", rule, origin_of(p, s),
 				 "a larger --memory (in a document: limits.memory)", true, false);
 }
 
@@ -547,14 +421,14 @@ static int of_processes(const struct nuc_plan *p, const struct nuc_denial_end *e
 
 	if (!refused || !limit)
 		return -ENOENT;
-	e = rule ? put(d, TARGET, "limits.pids") : -ENOMEM;
+	e = rule ? nuc_denial_put(d, TARGET, "limits.pids") : -ENOMEM;
 	if (e == 0)
-		e = put_errno(d, EAGAIN);
+		e = nuc_denial_put_errno(d, EAGAIN);
 	if (e == 0)
-		e = put_number(d, COUNT, refused);
+		e = nuc_denial_put_number(d, COUNT, refused);
 	/* Before Linux 6.1 there is no peak; without it a limit of a group above may have refused. */
 	return e < 0 ? e
-		     : put_words(d, "cgroup", "processes", rule, origin_of(p, s),
+		     : nuc_denial_put_words(d, "cgroup", "processes", rule, origin_of(p, s),
 				 "a larger --pids (in a document: limits.pids)",
 				 peak >= strtoull(limit, NULL, 10), false);
 }
@@ -567,9 +441,9 @@ static int of_timeout(const struct nuc_plan *p, const struct nuc_denial_end *end
 
 	if (end->outcome != NUCLEUS_OUTCOME_TIMEOUT)
 		return -ENOENT;
-	e = rule ? put(d, TARGET, "limits.timeout") : -ENOMEM;
+	e = rule ? nuc_denial_put(d, TARGET, "limits.timeout") : -ENOMEM;
 	return e < 0 ? e
-		     : put_words(d, "time limit", "time", rule, NULL,
+		     : nuc_denial_put_words(d, "time limit", "time", rule, NULL,
 				 "a larger --timeout (in a document: limits.timeout)", true, false);
 }
 
@@ -578,7 +452,7 @@ static int of_status(const struct nuc_denial_end *end, nucleus_denial *d)
 {
 	if (end->told_killed || end->outcome != NUCLEUS_OUTCOME_EXITED || end->code != 128 + SIGSYS)
 		return -ENOENT;
-	return put_words(d, "seccomp", "syscall",
+	return nuc_denial_put_words(d, "seccomp", "syscall",
 			 KILLED_RULE " (so the program's exit status says)", NULL, NULL, false,
 			 false);
 }
@@ -587,13 +461,13 @@ static int of_lost(const struct nuc_denial_end *end, nucleus_denial *d)
 {
 	int e = end->dropped ? of_dropped(d) : -ENOENT;
 
-	return e < 0 ? e : put_number(d, COUNT, end->dropped);
+	return e < 0 ? e : nuc_denial_put_number(d, COUNT, end->dropped);
 }
 
 int nuc_denial_of_end(const struct nuc_plan *plan, const struct nuc_denial_end *end, unsigned int i,
 		      nucleus_denial **ret)
 {
-	_cleanup_(denial_freep) nucleus_denial *d = calloc(1, sizeof(*d));
+	_cleanup_(nuc_denial_freep) nucleus_denial *d = calloc(1, sizeof(*d));
 	struct timespec now;
 	int e = -ENOENT;
 
@@ -618,9 +492,9 @@ int nuc_denial_of_end(const struct nuc_plan *plan, const struct nuc_denial_end *
 	}
 	clock_gettime(CLOCK_REALTIME, &now);
 	if (e == 0)
-		e = put_time(d, (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000);
+		e = nuc_denial_put_time(d, (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000);
 	if (e == 0 && !d->attr[COUNT])
-		e = put_number(d, COUNT, 1);
+		e = nuc_denial_put_number(d, COUNT, 1);
 	if (e < 0)
 		return e;
 	*ret = NUC_TAKE_PTR(d);
