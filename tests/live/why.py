@@ -189,7 +189,18 @@ class Why(Case):
     def test_network(self):
         self.agree(25, [f"connect:{e}" for e in self.ENDPOINTS] + [f"bind:{p}" for p in self.PORTS])
 
+    def ports_are_refused(self, *flags):
+        """A strict mode does not start where the kernel cannot restrict ports (Landlock ABI 4, Linux 6.7)."""
+        if self.mode == "agent" or landlock_abi() >= 4:
+            return False
+        r = self.nucleus(*flags, "--", "/usr/bin/true")
+        self.assertEqual(r.returncode, 125)
+        self.assertIn("port rules need Landlock ABI 4", r.stderr)
+        return True
+
     def test_ports(self):
+        if self.ports_are_refused("--connect-port", "443", "--bind-port", "8080"):
+            return
         self.agree(25, [f"connect:{e}" for e in self.ENDPOINTS] + [f"bind:{p}" for p in self.PORTS],
                    "--connect-port", "443", "--bind-port", "8080", "--bind-port", "80")
 
@@ -206,7 +217,7 @@ class Why(Case):
                        for path, *access in rules)
         return self.make("policy.toml", text + more)
 
-    def test_landlock_policy(self):
+    def test_landlock_policy_of_a_workspace(self):
         self.tree_agrees("/workspace", "--workspace", "{}", "--workspace-exec", "--landlock-policy",
                          self.policy(self.RULES))
 
@@ -298,6 +309,8 @@ class Why(Case):
 
     def test_landlock_policy(self):
         policy = self.make("policy.toml", self.LANDLOCK)
+        if self.ports_are_refused("--landlock-policy", policy):
+            return
         queries = self.in_tree("/workspace") + [f"{op}:{path}" for op in OPERATIONS for path in ROOT_PATHS]
         queries += [f"connect:{e}" for e in self.ENDPOINTS] + [f"bind:{p}" for p in self.PORTS]
         queries += [f"exec:{p}" for p in PROGRAMS]
@@ -345,9 +358,9 @@ class Why(Case):
 
     # ---- with a layer off: the others stand -----------------------------------------------------------
 
+    # Not pivot_root: newer kernels look at its paths first (EFAULT of none).
     PRIVILEGED = {"sethostname": 170, "setdomainname": 171, "swapon": 167, "swapoff": 168,
-                  "reboot": 169,
-                  "acct": 163, "pivot_root": 155, "vhangup": 153, "move_mount": 429}
+                  "reboot": 169, "acct": 163, "vhangup": 153, "move_mount": 429}
 
     def test_without_filter(self):
         queries = [f"syscall:{nr}(0,0,0,0,0,0)" for nr in self.PRIVILEGED.values()]
@@ -355,7 +368,7 @@ class Why(Case):
             r = self.nucleus("--seccomp", "off", "--", "/usr/bin/true")
             self.assertEqual(r.returncode, 125)
             return
-        answers = self.agree(9, queries, "--seccomp", "off")
+        answers = self.agree(8, queries, "--seccomp", "off")
         self.assertEqual({a["layer"] for a in answers}, {"capabilities"})
 
     def test_without_landlock(self):
