@@ -122,6 +122,14 @@ NUCLEUS_API const char *nucleus_option_attr(size_t index, const char *attr);
  * Returns 0 or -ENOMEM. Since: 0.1
  */
 NUCLEUS_API int nucleus_policy_new(nucleus_policy **ret);
+/**
+ * nucleus_policy_copy - a policy of its own that sets the same, from the same origins
+ * @ret: receives it: free it with nucleus_policy_free()
+ *
+ * For a base to which each start adds something; files are not read again. The origin of the next set
+ * and add is not copied. Returns 0 or -ENOMEM. Since: 0.1
+ */
+NUCLEUS_API int nucleus_policy_copy(const nucleus_policy *policy, nucleus_policy **ret);
 /** nucleus_policy_free - NULL is allowed. Since: 0.1 */
 NUCLEUS_API void nucleus_policy_free(nucleus_policy *policy);
 

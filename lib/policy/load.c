@@ -270,7 +270,7 @@ int nuc_policy_add_document(nucleus_policy *p, const struct nuc_doc *doc, const 
 	int r;
 
 	/* Filled beside the policy, so that a document that fails half-way has changed nothing. */
-	if (nucleus_policy_new(&copy) < 0 || nuc_policy_copy_values(p, copy) < 0)
+	if (nucleus_policy_copy(p, &copy) < 0)
 		return nuc_doc_no_memory(&l.doc);
 	l.policy = copy;
 	r = read_table(&l, doc, "");

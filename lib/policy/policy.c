@@ -54,15 +54,20 @@ void nucleus_policy_free(nucleus_policy *p)
 	free(p);
 }
 
-int nuc_policy_copy_values(const nucleus_policy *from, nucleus_policy *to)
+int nucleus_policy_copy(const nucleus_policy *p, nucleus_policy **ret)
 {
+	_cleanup_policy_ nucleus_policy *copy = NULL;
+
+	if (nucleus_policy_new(&copy) < 0)
+		return -ENOMEM;
 	for (size_t id = 0; id < NUC_OPT__COUNT; id++) {
-		const struct nuc_value *v = &from->values[id];
+		const struct nuc_value *v = &p->values[id];
 
 		for (size_t i = 0; i < v->n; i++)
-			if (value_append(&to->values[id], v->items[i].text, v->items[i].origin) < 0)
+			if (value_append(&copy->values[id], v->items[i].text, v->items[i].origin) < 0)
 				return -ENOMEM;
 	}
+	*ret = NUC_TAKE_PTR(copy);
 	return 0;
 }
 

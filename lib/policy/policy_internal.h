@@ -94,8 +94,6 @@ int nuc_policy_put(nucleus_policy *p, const struct nuc_source *src, enum nuc_opt
 int nuc_policy_append(nucleus_policy *p, const struct nuc_source *src, enum nuc_option_id id,
 		      const char *text);
 
-/* Into an empty policy; -ENOMEM leaves it half filled. */
-int nuc_policy_copy_values(const nucleus_policy *from, nucleus_policy *to);
 /* Adds all that a document sets, or nothing. `base`: where its relative paths start, or NULL. */
 int nuc_policy_add_document(nucleus_policy *p, const struct nuc_doc *doc, const char *name,
 			    const char *base, nucleus_error **ret_err);

@@ -359,6 +359,40 @@ START_TEST(text_names_origins_and_hides_secrets)
 }
 END_TEST
 
+START_TEST(a_copy_is_independent_and_keeps_origins)
+{
+	nucleus_policy *copy = NULL;
+	_cleanup_free_ char *before = NULL, *after = NULL;
+
+	from("--flag");
+	ck_assert_int_eq(set("process.hostname", "first"), 0);
+	ck_assert_int_eq(add("volumes", "/a:/a"), 0);
+	before = dump("toml");
+	ck_assert_int_eq(nucleus_policy_copy(policy, &copy), 0);
+	ck_assert_int_eq(nucleus_policy_set(copy, "limits.pids", "7", NULL), 0);
+	ck_assert_int_eq(nucleus_policy_add(copy, "volumes", "/b:/b", NULL), 0);
+	/* The origin of the next call is not copied, that of each value is. */
+	ck_assert_int_eq(nucleus_policy_set(copy, "process.hostname", "second", &error), -EEXIST);
+	expect_error(-EEXIST, -EEXIST, "api",
+		     "process.hostname is set to first by --flag, and to second by api");
+	after = dump("toml");
+	ck_assert_str_eq(before, after);
+
+	nucleus_policy_free(policy);
+	policy = copy;
+	expect_dump("volumes = [\n"
+		    "    \"/a:/a:ro\",\n"
+		    "    \"/b:/b:ro\",\n"
+		    "]\n"
+		    "\n"
+		    "[process]\n"
+		    "hostname = \"first\"\n"
+		    "\n"
+		    "[limits]\n"
+		    "pids = 7\n");
+}
+END_TEST
+
 START_TEST(an_unknown_format_is_refused)
 {
 	char *s = NULL;
@@ -423,6 +457,7 @@ int main(void)
 	tcase_add_test(t, lists_have_an_end);
 	tcase_add_test(t, text_shows_every_option_in_100_columns);
 	tcase_add_test(t, text_names_origins_and_hides_secrets);
+	tcase_add_test(t, a_copy_is_independent_and_keeps_origins);
 	tcase_add_test(t, an_unknown_format_is_refused);
 	tcase_add_test(t, the_schema_has_every_option);
 	suite_add_tcase(s, t);
