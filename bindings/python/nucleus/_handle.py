@@ -1,0 +1,246 @@
+# SPDX-License-Identifier: MIT
+"""One running sandbox: owns the library's process object, and ends with what it was, in Python.
+
+Three things are dealt with here, for all that is built on it:
+
+* An exception out of a signal handler (KeyboardInterrupt) can be raised after any call. The library writes
+  the object's address into memory that the Handle has already, so that it is never only on the way;
+  and closing is one call into C for the interpreter, so that it happens once.
+* A fork copies the Handle, not the sandbox, which is the parent's: in the child it does nothing.
+* The library's object is for one thread at a time: a lock. It is re-entrant, for signal handlers.
+"""
+
+import collections
+import errno
+import json
+import os
+import signal as _signal
+import threading
+from ctypes import byref, c_char_p, c_int, c_uint64, c_void_p
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
+
+from ._errors import NucleusError, call, check, from_record
+from ._library import lib, take
+from ._policy import Policy, encode
+
+OUTCOMES = {1: "exited", 2: "signalled", 3: "timed out", 4: "killed", 5: "oom"}
+DENIALS = 4096  # kept of one sandbox; the library tells of a repeated one at 1, 2, 4, 8, ... times
+
+
+class Denial(NamedTuple):
+    """Something that was refused to a program in a sandbox.
+
+    Programs choose their names and paths: what is no printable UTF-8 in them is written as \\xHH.
+
+    time: RFC 3339, UTC. pid: inside the sandbox. program: what it calls itself, it may lie. layer: what
+    refused it, "seccomp", "landlock", "mount", ... operation, target: what it tried. errno: what it got, a
+    name. rule: why. origin: what in the policy asked for that. fix: what would allow it, and what that opens.
+    certainty: "certain" or "inferred". count: how often so far. weight: "low" for what programs try and
+    live without. What is not known is None.
+    """
+
+    time: Optional[str] = None
+    pid: Optional[int] = None
+    program: Optional[str] = None
+    layer: Optional[str] = None
+    operation: Optional[str] = None
+    target: Optional[str] = None
+    errno: Optional[str] = None
+    rule: Optional[str] = None
+    origin: Optional[str] = None
+    fix: Optional[str] = None
+    certainty: Optional[str] = None
+    count: Optional[int] = None  # type: ignore[assignment]  # tuple.count is of no use here
+    weight: Optional[str] = None
+
+    @property
+    def query(self) -> str:
+        """The question to Policy.why() that this is an answer to."""
+        return f"{self.operation}:{self.target}"
+
+    def __str__(self) -> str:
+        what = self.query if self.target is not None else str(self.operation)
+        words = f"{self.program or '?'}[{self.pid or '?'}]: {what}: {self.errno or 'refused'} by {self.layer}"
+        words += f": {self.rule}" if self.rule else ""
+        words += f" ({self.certainty})" if self.certainty not in (None, "certain") else ""
+        return words + (f"; to allow it: {self.fix}" if self.fix else "")
+
+
+_FIELDS = frozenset(Denial._fields)
+
+
+def _denial(record: c_void_p) -> Denial:
+    out = c_void_p()
+    try:
+        check(lib.denial_json(record, byref(out)))
+        known = json.loads(take(out))
+    finally:
+        lib.denial_free(record)
+    return Denial(**{k: v for k, v in known.items() if k in _FIELDS})
+
+
+def _stats_names() -> List[bytes]:
+    names: List[bytes] = []
+    while True:
+        name = lib.stats_attr(len(names), b"name")
+        if name is None:
+            return names
+        names.append(name)
+
+
+_STATS = [(name, name.decode().replace("-", "_")) for name in _stats_names()]
+_UNLIMITED = 2**64 - 1
+
+
+class Handle:
+    """A running sandbox. Attributes outcome, returncode, stats, error are set by finish()."""
+
+    def __init__(self) -> None:
+        self._process = c_void_p()
+        self._closing = iter((self._process,))
+        self._open = False
+        self._owner = os.getpid()
+        self._lock = threading.RLock()
+        self.pid = -1
+        self.outcome: Optional[str] = None
+        self.returncode: Optional[int] = None
+        self.denials: List[Denial] = []
+        self.denials_dropped = 0
+        self.stats: Dict[str, int] = {}
+        self.warnings: Tuple[str, ...] = ()
+        self.error: Optional[NucleusError] = None
+
+    @classmethod
+    def spawn(cls, policy: Policy, argv: Sequence[bytes], stdio: Sequence[int]) -> "Handle":
+        """Starts a program; `stdio` are its descriptors 0, 1, 2, -1 for the caller's own."""
+        handle = cls()
+        try:
+            array = (c_char_p * (len(argv) + 1))(*argv, None)
+            with policy._sandbox() as sandbox:
+                check(lib.sandbox_set_stdio(sandbox, *stdio))
+                handle._open = True
+                call(lib.sandbox_spawn, sandbox, array, byref(handle._process))
+                handle.warnings = policy._warnings or ()
+            handle.pid = lib.process_pid(handle._process)
+            return handle
+        except BaseException:
+            handle.close()
+            raise
+
+    @property
+    def mine(self) -> bool:
+        """Whether this process started it."""
+        return self._owner == os.getpid()
+
+    def _require(self) -> None:
+        if not self.mine:
+            raise RuntimeError(f"this sandbox belongs to process {self._owner}, which started it")
+
+    @property
+    def pidfd(self) -> int:
+        """Readable when the sandbox has ended; -1 once it is closed. Not to be closed, nor read."""
+        with self._lock:
+            return int(lib.process_pidfd(self._process)) if self._open and self.mine else -1
+
+    @property
+    def denial_fd(self) -> int:
+        """Readable when drain() may find something; -1 when there is nothing to tell."""
+        with self._lock:
+            return max(-1, int(lib.process_denial_fd(self._process))) if self._open and self.mine else -1
+
+    def signal(self, number: int) -> None:
+        """Sends a signal; nothing happens if it has ended. SIGKILL ends the whole sandbox."""
+        self._require()
+        with self._lock:
+            if self._open:
+                result = lib.process_signal(self._process, number)
+                if result != -errno.ESRCH:
+                    check(result)
+
+    def freeze(self, frozen: bool) -> None:
+        self._require()
+        with self._lock:
+            if not self._open:
+                raise ProcessLookupError(errno.ESRCH, "the sandbox has ended")
+            check((lib.process_freeze if frozen else lib.process_thaw)(self._process))
+
+    def drain(self) -> None:
+        """Takes what can be told by now into `denials`. Never waits."""
+        if not self.mine:
+            return
+        with self._lock:
+            while self._open:
+                record = c_void_p()
+                if lib.process_next_denial(self._process, byref(record)) < 0:
+                    return
+                if len(self.denials) < DENIALS:
+                    self.denials.append(_denial(record))
+                else:
+                    lib.denial_free(record)
+                    self.denials_dropped += 1
+
+    def read_stats(self) -> Dict[str, int]:
+        """What is known by now, by name; a limit that is not set is left out."""
+        found: Dict[str, int] = {}
+        value = c_uint64()
+        with self._lock:
+            if not self._open or not self.mine:
+                return dict(self.stats)
+            for name, word in _STATS:
+                if lib.process_stats(self._process, name, byref(value)) == 0 and value.value != _UNLIMITED:
+                    found[word] = value.value
+        return found
+
+    def finish(self) -> bool:
+        """False while it runs. Else takes over all there is to know, and frees the library's object."""
+        self._require()
+        with self._lock:
+            if self._open:
+                outcome, code, record = c_int(), c_int(), c_void_p()
+                result = lib.process_wait(self._process, 0, byref(outcome), byref(code), byref(record))
+                if result == -errno.ETIMEDOUT and outcome.value == 0:
+                    lib.error_free(record)
+                    return False
+                if result < 0:
+                    self.error = from_record(result, record)
+                self.drain()
+                self.stats = self.read_stats()
+                self._conclude(outcome.value, code.value)
+                self.close()
+            return True
+
+    def _conclude(self, outcome: int, code: int) -> None:
+        self.outcome = OUTCOMES.get(outcome, "killed")
+        self.returncode = code if outcome == 1 else -_signal.SIGKILL
+        if outcome == 2:
+            self.returncode = -code
+            if code == _signal.SIGSYS:
+                self.outcome = "refused"
+
+    def close(self) -> None:
+        """Ends the sandbox if it runs, waits until it is gone, and carries nothing back."""
+        if not self.mine:
+            return
+        with self._lock:
+            if self._open and self.outcome is None:
+                self._conclude(4, 0)
+            self._open = False
+            # Once, and with nothing between the taking of it and the call.
+            collections.deque(map(lib.process_close, self._closing), maxlen=0)
+
+    def __del__(self) -> None:
+        try:
+            self.close()
+        except (AttributeError, TypeError):
+            pass  # the interpreter is going: the sandbox goes with the process
+
+
+def arguments(args: Any, shell: bool) -> List[bytes]:
+    """The argument vector of a start, as subprocess understands `args`."""
+    if isinstance(args, (str, bytes, os.PathLike)):
+        vector = [encode(args, "args")]
+    else:
+        vector = [encode(a, f"args[{i}]") for i, a in enumerate(args)]
+    if not vector:
+        raise ValueError("args: a program is wanted, not an empty sequence")
+    return [b"/bin/sh", b"-c", *vector] if shell else vector

@@ -1,0 +1,505 @@
+# SPDX-License-Identifier: MIT
+"""run() and Popen: subprocess, for programs that are not yours."""
+
+import errno
+import fcntl
+import io
+import os
+import select
+import signal as _signal
+import time
+import warnings
+from subprocess import DEVNULL, PIPE, STDOUT
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple, Union
+
+from ._errors import TimeoutExpired
+from ._handle import Denial, Handle, arguments
+from ._output import Callback, Sink, Text, text_mode
+from ._policy import Source, policy_for
+from ._result import CompletedProcess, conclude
+
+_CHUNK = 1 << 16
+_READ = select.POLLIN | select.POLLHUP | select.POLLERR
+
+File = Union[None, int, Any]  # as subprocess takes it: PIPE, DEVNULL, a descriptor, a file object
+
+
+class Stdio:
+    """The descriptors of a start: the program's ends in `inside`, the caller's in `outside`, -1 for none."""
+
+    def __init__(self, stdin: File, stdout: File, stderr: File) -> None:
+        self.inside = [-1, -1, -1]
+        self.outside = [-1, -1, -1]
+        self._ours: List[int] = []
+        try:
+            self._open(0, DEVNULL if stdin is None else stdin)
+            self._open(1, stdout)
+            if stderr is not None and not hasattr(stderr, "fileno") and stderr == STDOUT:
+                self.inside[2] = self.inside[1] if self.inside[1] >= 0 else 1
+            else:
+                self._open(2, stderr)
+        except BaseException:
+            self.close_inside()
+            self.close_outside()
+            raise
+
+    def _open(self, number: int, wanted: File) -> None:
+        if wanted is None:
+            return
+        if hasattr(wanted, "fileno"):
+            wanted = wanted.fileno()
+        if wanted == PIPE:
+            reading, writing = os.pipe()
+            here, there = (writing, reading) if number == 0 else (reading, writing)
+            self.outside[number], self.inside[number] = here, there
+            self._ours.append(there)
+        elif wanted == DEVNULL:
+            self.inside[number] = os.open(os.devnull, os.O_CLOEXEC | (os.O_RDWR if number else os.O_RDONLY))
+            self._ours.append(self.inside[number])
+        elif isinstance(wanted, int) and not isinstance(wanted, bool) and wanted >= 0:
+            self.inside[number] = wanted
+        else:
+            name = ("stdin", "stdout", "stderr")[number]
+            raise ValueError(f"{name}: PIPE, DEVNULL, a descriptor or a file is wanted, not {wanted!r}")
+
+    def close_inside(self) -> None:
+        while self._ours:
+            os.close(self._ours.pop())
+
+    def close_outside(self) -> None:
+        for number, fd in enumerate(self.outside):
+            if fd >= 0:
+                self.outside[number] = -1
+                os.close(fd)
+
+
+def start(function: str, own: Sequence[str], args: Any, stdio: Stdio, shell: bool, policy: Source,
+          cwd: Any, env: Optional[Mapping[str, Any]], pass_fds: Sequence[int],
+          options: Dict[str, Any]) -> Handle:
+    """Starts a program with the arguments that run(), Popen and aio share."""
+    vector = arguments(args, shell)
+    if cwd is not None:
+        options["process_cwd"] = cwd
+    if env is not None:
+        options["env"] = env
+    if pass_fds:
+        options["process_pass_fds"] = list(pass_fds)
+    return Handle.spawn(policy_for(function, policy, options, own), vector, stdio.inside)
+
+
+OWN = ("args", "stdin", "stdout", "stderr", "shell", "cwd", "encoding", "errors", "text", "env", "pass_fds",
+       "policy", "bufsize", "input", "capture_output", "timeout", "check", "max_output", "on_output")
+
+
+class Popen:
+    """A program in a sandbox of its own; as subprocess.Popen, where this says nothing else.
+
+    args: a sequence, or one string: the program, or with shell=True what /bin/sh is to run. A name without a
+        slash is looked up in the sandbox's own PATH.
+    stdin: None is /dev/null, not the caller's own: that may be the caller's protocol.
+    stdout, stderr: None is the caller's own; PIPE, DEVNULL, STDOUT, a descriptor, a file.
+    text, encoding, errors: streams of text; UTF-8 and "replace" unless told otherwise.
+    cwd: a directory inside the sandbox. env: variables beside the sandbox's own few; none is inherited.
+    pass_fds: descriptors that are open inside under the same number.
+    policy: a Policy, a path, a mapping; with **options, the table's options as keywords, see Policy.
+
+    Attributes: args, stdin, stdout, stderr, pid, returncode, outcome, denials, stats, warnings.
+
+    The sandbox ends when its program does, with all that the program has started; it is ended by kill(),
+    close(), an exception in the with-statement, the garbage collection of this object, and the end of the
+    process that started it. An object that a fork has copied cannot be used there.
+
+    Raises NucleusError (FileNotFoundError, PermissionError among them) where it cannot be started; then
+    nothing is left behind. Since: 0.1
+    """
+
+    def __init__(self, args: Any, *, stdin: File = None, stdout: File = None, stderr: File = None,
+                 bufsize: int = -1, shell: bool = False, cwd: Any = None, encoding: Optional[str] = None,
+                 errors: Optional[str] = None, text: Optional[bool] = None,
+                 env: Optional[Mapping[str, Any]] = None, pass_fds: Sequence[int] = (),
+                 policy: Source = None, **options: Any) -> None:
+        self.args = args
+        self.stdin: Any = None
+        self.stdout: Any = None
+        self.stderr: Any = None
+        self._text = text_mode(text, encoding, errors)
+        self._pump: Optional["_Pump"] = None
+        stdio = Stdio(stdin, stdout, stderr)
+        try:
+            for number, name in enumerate(("stdin", "stdout", "stderr")):
+                if stdio.outside[number] >= 0:
+                    setattr(self, name, self._file(stdio, number, bufsize))
+            self._handle = start("Popen()", OWN, args, stdio, shell, policy, cwd, env, pass_fds, options)
+        except BaseException:
+            stdio.close_outside()
+            self._close_streams()
+            raise
+        finally:
+            stdio.close_inside()
+
+    def _file(self, stdio: Stdio, number: int, bufsize: int) -> Any:
+        line_buffered = bufsize == 1 and number == 0 and self._text is not None
+        size = -1 if bufsize == 1 else bufsize
+        stream: Any = io.open(stdio.outside[number], "rb" if number else "wb", size)
+        stdio.outside[number] = -1  # the file's now
+        if self._text:
+            stream = io.TextIOWrapper(stream, encoding=self._text.encoding, errors=self._text.errors,
+                                      write_through=number == 0, line_buffering=line_buffered)
+        return stream
+
+    # ---- what it is
+
+    @property
+    def pid(self) -> int:
+        """The sandbox's first process, an init; the program is one below it."""
+        return self._handle.pid
+
+    @property
+    def returncode(self) -> Optional[int]:
+        """None until poll(), wait() or communicate() have seen the end. See CompletedProcess."""
+        return self._handle.returncode
+
+    @property
+    def outcome(self) -> Optional[str]:
+        """None as long; then see CompletedProcess."""
+        return self._handle.outcome
+
+    @property
+    def denials(self) -> Tuple[Denial, ...]:
+        """What has been refused by now."""
+        self._handle.drain()
+        return tuple(self._handle.denials)
+
+    @property
+    def stats(self) -> Dict[str, int]:
+        """Figures by name: those that are known by now."""
+        return self._handle.read_stats()
+
+    @property
+    def warnings(self) -> Tuple[str, ...]:
+        """What mode agent could not enforce on this host."""
+        return self._handle.warnings
+
+    def fileno(self) -> int:
+        """A pidfd for select, poll and the like: readable when the sandbox has ended. Not to be closed."""
+        fd = self._handle.pidfd
+        if fd < 0:
+            raise ValueError("the sandbox has ended, and its descriptor is closed")
+        return fd
+
+    def __repr__(self) -> str:
+        state = f"outcome: {self.outcome}, {self.returncode}" if self.outcome else f"pid: {self.pid}"
+        return f"<nucleus.Popen: {state}, args: {self.args!r:.80}>"
+
+    # ---- what can be done with it
+
+    def poll(self) -> Optional[int]:
+        """The returncode, or None while it runs."""
+        if not self._handle.finish():
+            return None
+        self._raise_error()
+        return self.returncode
+
+    def wait(self, timeout: Optional[float] = None) -> int:
+        """Waits for the end; TimeoutExpired after `timeout` seconds. It runs on then."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while not self._handle.finish():
+            poll = select.poll()
+            poll.register(self._handle.pidfd, select.POLLIN)
+            if not poll.poll(_milliseconds(deadline)) and deadline is not None \
+                    and time.monotonic() >= deadline and not self._handle.finish():
+                raise TimeoutExpired(self.args, timeout or 0)
+        self._raise_error()
+        assert self.returncode is not None
+        return self.returncode
+
+    def communicate(self, input: Any = None, timeout: Optional[float] = None, *,
+                    max_output: Optional[int] = None,
+                    on_output: Optional[Callback] = None) -> Tuple[Any, Any]:
+        """Writes `input`, reads all there is, waits for the end: (stdout, stderr), None for no pipe.
+
+        max_output: bytes kept of each stream; the rest is read and counted. on_output: called with
+        "stdout" or "stderr" and what has just come; what it raises goes on to the caller. After
+        TimeoutExpired it may be called again, without input, and nothing is lost.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        if self._pump is None:
+            self._pump = _Pump(self, input, on_output is None or max_output is not None, max_output, on_output)
+        elif input is not None:
+            raise ValueError("input was given to an earlier call already")
+        if not self._pump.run(deadline):
+            raise TimeoutExpired(self.args, timeout or 0, *self._pump.raw())
+        self._raise_error()
+        return self._pump.value("stdout"), self._pump.value("stderr")
+
+    def send_signal(self, sig: int) -> None:
+        """To the program and its process group. Nothing happens if it has ended."""
+        self._handle.signal(sig)
+
+    def terminate(self) -> None:
+        """SIGTERM, which the program may handle or ignore."""
+        self.send_signal(_signal.SIGTERM)
+
+    def kill(self) -> None:
+        """Ends the whole sandbox at once."""
+        self.send_signal(_signal.SIGKILL)
+
+    def freeze(self) -> None:
+        """Stops all processes. Needs a control group: the option limits.cgroup."""
+        self._handle.freeze(True)
+
+    def thaw(self) -> None:
+        """Lets them run on."""
+        self._handle.freeze(False)
+
+    def close(self) -> None:
+        """Ends the sandbox if it runs, and closes the pipes; nothing is carried back to its workspace."""
+        self._handle.close()
+        self._close_streams()
+
+    def _close_streams(self) -> None:
+        for stream in (self.stdin, self.stdout, self.stderr):
+            if stream is not None:
+                try:
+                    stream.close()
+                except OSError:  # what was buffered has nobody to read it
+                    pass
+
+    def _raise_error(self) -> None:
+        if self._handle.error is not None:
+            raise self._handle.error
+
+    def _result(self) -> CompletedProcess:
+        pump = self._pump
+        assert pump is not None
+        return CompletedProcess(self.args, self._handle, pump.value("stdout"), pump.value("stderr"),
+                                pump.dropped("stdout"), pump.dropped("stderr"))
+
+    def __enter__(self) -> "Popen":
+        return self
+
+    def __exit__(self, kind: Any, value: Any, trace: Any) -> None:
+        """Closes the pipes and waits; after an exception, ends the sandbox."""
+        if kind is not None:
+            self.close()
+            return
+        self._close_streams()
+        try:
+            self.wait()
+        except BaseException:
+            self.close()
+            raise
+
+    def __del__(self) -> None:
+        handle = getattr(self, "_handle", None)
+        if handle is not None and handle.outcome is None and handle.mine:
+            warnings.warn(f"sandbox {handle.pid} is still running, and is ended", ResourceWarning,
+                          source=self)
+
+
+def _milliseconds(deadline: Optional[float]) -> Optional[int]:
+    if deadline is None:
+        return None
+    # Rounded up: a wait that ends too early is begun again. Bounded: poll takes an int.
+    return min(max(0, int((deadline - time.monotonic()) * 1000) + 1), 2**31 - 1)
+
+
+class _Pump:
+    """Moves input and output until the sandbox has ended and its pipes are empty."""
+
+    def __init__(self, process: Popen, input: Any, keep: bool, limit: Optional[int],
+                 callback: Optional[Callback]) -> None:
+        if limit is not None and limit < 0:
+            raise ValueError(f"max_output: 0 or more bytes, not {limit}")
+        self._process = process
+        self._handle = process._handle
+        self._input = _as_input(input, process)
+        self._sinks: Dict[str, Sink] = {}
+        self._files: Dict[int, Any] = {}  # that are still to be read, by descriptor
+        for name in ("stdout", "stderr"):
+            stream = getattr(process, name)
+            if stream is not None:
+                self._sinks[name] = Sink(name, keep, limit, callback, process._text)
+                if not stream.closed:
+                    self._files[stream.fileno()] = (stream, self._sinks[name])
+
+    def value(self, name: str) -> Any:
+        return self._sinks[name].value() if name in self._sinks else None
+
+    def dropped(self, name: str) -> int:
+        return self._sinks[name].dropped if name in self._sinks else 0
+
+    def raw(self) -> Tuple[Any, Any]:
+        return self.value("stdout"), self.value("stderr")
+
+    def run(self, deadline: Optional[float]) -> bool:
+        """False when the deadline came first."""
+        handle, poll = self._handle, select.poll()
+        for fd in self._files:
+            poll.register(fd, select.POLLIN)
+        writing = self._begin_writing(poll)
+        pidfd, denial_fd = handle.pidfd, handle.denial_fd
+        for fd in (pidfd, denial_fd):
+            if fd >= 0:
+                poll.register(fd, select.POLLIN)
+        ended = pidfd < 0
+        while True:
+            # Once it has ended, what is in the pipes is all there is: nobody waits for more, not even
+            # for an end of file that a copy of the other end in some fork holds up.
+            ready = poll.poll(0 if ended else _milliseconds(deadline))
+            read = 0
+            for fd, _ in ready:
+                if fd in self._files:
+                    read += self._read(fd, poll)
+                elif fd == writing:
+                    writing = self._write(fd, poll)
+                elif fd == denial_fd:
+                    handle.drain()
+                elif fd == pidfd:
+                    ended = True
+                    poll.unregister(pidfd)
+                    if denial_fd >= 0:
+                        poll.unregister(denial_fd)
+                        denial_fd = -1
+            if ended and not read and (not ready or all(fd != pidfd for fd, _ in ready)):
+                break
+            if not ended and deadline is not None and time.monotonic() >= deadline:
+                return False
+        for stream, sink in self._files.values():
+            sink.finish()
+            stream.close()
+        self._files.clear()
+        self._close_stdin()
+        return handle.finish()
+
+    def _read(self, fd: int, poll: "select.poll") -> int:
+        data = os.read(fd, _CHUNK)
+        stream, sink = self._files[fd]
+        if data:
+            sink.feed(data)
+        else:
+            poll.unregister(fd)
+            del self._files[fd]
+            stream.close()
+            sink.finish()
+        return len(data)
+
+    def _begin_writing(self, poll: "select.poll") -> int:
+        stdin = self._process.stdin
+        if stdin is None or stdin.closed:
+            return -1
+        try:
+            stdin.flush()
+        except BrokenPipeError:
+            self._input = memoryview(b"")
+        if not self._input:
+            self._close_stdin()
+            return -1
+        fd: int = stdin.fileno()
+        # The pipe's other end is a description of its own: the program does not see this.
+        fcntl.fcntl(fd, fcntl.F_SETFL, fcntl.fcntl(fd, fcntl.F_GETFL) | os.O_NONBLOCK)
+        poll.register(fd, select.POLLOUT)
+        return fd
+
+    def _write(self, fd: int, poll: "select.poll") -> int:
+        try:
+            self._input = self._input[os.write(fd, self._input[:_CHUNK]):]
+        except BlockingIOError:
+            return fd
+        except BrokenPipeError:  # it does not want to know
+            self._input = memoryview(b"")
+        if self._input:
+            return fd
+        poll.unregister(fd)
+        self._close_stdin()
+        return -1
+
+    def _close_stdin(self) -> None:
+        stdin = self._process.stdin
+        if stdin is not None:
+            try:
+                stdin.close()
+            except OSError as e:
+                if e.errno not in (errno.EPIPE, errno.EAGAIN):
+                    raise
+
+
+def _as_input(input: Any, process: Popen) -> memoryview:
+    if input is None:
+        return memoryview(b"")
+    if process.stdin is None:
+        raise ValueError("input is given, but stdin is no pipe")
+    return encode_input(input, process._text)
+
+
+def encode_input(input: Any, text: Optional[Text]) -> memoryview:
+    if isinstance(input, str):
+        if text is None:
+            raise TypeError("input is str, and the streams are bytes: give bytes, or text=True")
+        return memoryview(text.encode(input))
+    if text is not None:
+        raise TypeError(f"input is {type(input).__name__}, and the streams are text")
+    return memoryview(input).cast("B")
+
+
+def streams_of_run(input: Any, stdin: File, stdout: File, stderr: File, capture_output: bool,
+                   max_output: Optional[int], on_output: Optional[Callable[..., Any]]
+                   ) -> Tuple[File, File, File, bool]:
+    """(stdin, stdout, stderr, whether output is kept) of run()'s arguments."""
+    if input is not None:
+        if stdin is not None:
+            raise ValueError("stdin and input exclude each other")
+        stdin = PIPE
+    if capture_output and (stdout is not None or stderr is not None):
+        raise ValueError("capture_output, and stdout or stderr, exclude each other")
+    if max_output is not None and (isinstance(max_output, bool) or max_output < 0):
+        raise ValueError(f"max_output: 0 or more bytes, not {max_output}")
+    keep = bool(capture_output) or max_output is not None or on_output is None
+    if capture_output or max_output is not None or on_output is not None:
+        stdout = PIPE if stdout is None else stdout
+        stderr = PIPE if stderr is None else stderr
+    return stdin, stdout, stderr, keep
+
+
+def run(args: Any, *, stdin: File = None, input: Any = None, stdout: File = None, stderr: File = None,
+        capture_output: bool = False, shell: bool = False, cwd: Any = None,
+        timeout: Optional[float] = None, check: bool = False, encoding: Optional[str] = None,
+        errors: Optional[str] = None, text: Optional[bool] = None,
+        env: Optional[Mapping[str, Any]] = None, pass_fds: Sequence[int] = (), policy: Source = None,
+        max_output: Optional[int] = None, on_output: Optional[Callback] = None,
+        **options: Any) -> CompletedProcess:
+    """Runs a program in a sandbox of its own, to its end: subprocess.run for code that is not yours.
+
+        nucleus.run(["python3", "job.py"], mode="strict-agent", workspace="job", capture_output=True,
+                    text=True, timeout=60, limits_pids=64)
+
+    Arguments as in Popen, and:
+
+    input: bytes (str if text), the program's whole standard input.
+    capture_output: the result has stdout and stderr. Both are kept as bytes, or as str if text.
+    timeout: seconds; then the sandbox is ended, and TimeoutExpired raised with what there was in its
+        `result`. (The option limits_timeout is kept by the sandbox itself: outcome "timed out".)
+    check: CalledProcessError unless the program exited with 0. Nothing else about how it ended raises.
+    max_output: captures, but keeps this many bytes of each stream; the rest is read and counted, so that
+        the program is not held up.
+    on_output: called as on_output("stdout" or "stderr", data) with what has just come, instead of
+        capturing, or beside it. If it raises, the sandbox is ended, and that goes on to the caller.
+
+    Whatever is raised, KeyboardInterrupt too, the sandbox is gone by then. Since: 0.1
+    """
+    stdin, stdout, stderr, keep = streams_of_run(input, stdin, stdout, stderr, capture_output,
+                                                 max_output, on_output)
+    with Popen(args, stdin=stdin, stdout=stdout, stderr=stderr, shell=shell, cwd=cwd, encoding=encoding,
+               errors=errors, text=text, env=env, pass_fds=pass_fds, policy=policy, **options) as process:
+        pump = process._pump = _Pump(process, input, keep, max_output, on_output)
+        deadline = None if timeout is None else time.monotonic() + timeout
+        if not pump.run(deadline):
+            process.kill()
+            pump.run(None)
+            late = TimeoutExpired(args, timeout or 0, *pump.raw())
+            late.result = process._result()
+            raise late
+        return conclude(process._result(), process._handle, check)
+
+
+__all__ = ["CompletedProcess", "DEVNULL", "PIPE", "Popen", "STDOUT", "run"]
