@@ -110,22 +110,27 @@ class Handle:
         self.warnings: Tuple[str, ...] = ()
         self.error: Optional[NucleusError] = None
 
-    @classmethod
-    def spawn(cls, policy: Policy, argv: Sequence[bytes], stdio: Sequence[int]) -> "Handle":
-        """Starts a program; `stdio` are its descriptors 0, 1, 2, -1 for the caller's own."""
-        handle = cls()
-        try:
-            array = (c_char_p * (len(argv) + 1))(*argv, None)
-            with policy._sandbox() as sandbox:
-                check(lib.sandbox_set_stdio(sandbox, *stdio))
-                handle._open = True
-                call(lib.sandbox_spawn, sandbox, array, byref(handle._process))
-                handle.warnings = policy._warnings or ()
-            handle.pid = lib.process_pid(handle._process)
-            return handle
-        except BaseException:
-            handle.close()
-            raise
+    def start(self, policy: Policy, argv: Sequence[bytes], stdio: Sequence[int]) -> None:
+        """Starts a program; `stdio` are its descriptors 0, 1, 2, -1 for the caller's own.
+
+        What is raised may come after the start: close() then.
+        """
+        array = (c_char_p * (len(argv) + 1))(*argv, None)
+        with policy._sandbox() as sandbox:
+            check(lib.sandbox_set_stdio(sandbox, *stdio))
+            self._open = True
+            try:
+                call(lib.sandbox_spawn, sandbox, array, byref(self._process))
+            except NucleusError:
+                self._open = False
+                raise
+            self.warnings = policy._warnings or ()
+        self.pid = lib.process_pid(self._process)
+
+    @property
+    def running(self) -> bool:
+        """Started by this process, and not seen to end."""
+        return self._open and self.mine
 
     @property
     def mine(self) -> bool:

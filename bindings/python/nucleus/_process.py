@@ -3,7 +3,9 @@
 
 import errno
 import fcntl
+import functools
 import io
+import itertools
 import os
 import select
 import signal as _signal
@@ -18,19 +20,21 @@ from ._output import Callback, Sink, Text, text_mode
 from ._policy import Source, policy_for
 from ._result import CompletedProcess, conclude
 
-_CHUNK = 1 << 16
-_READ = select.POLLIN | select.POLLHUP | select.POLLERR
+_CHUNK = 1 << 16  # bytes
+_LOOK_AGAIN = 1000  # milliseconds
 
 File = Union[None, int, Any]  # as subprocess takes it: PIPE, DEVNULL, a descriptor, a file object
 
 
 class Stdio:
-    """The descriptors of a start: the program's ends in `inside`, the caller's in `outside`, -1 for none."""
+    """The descriptors of a start: the program's ends are `inside`, -1 for the caller's own; the caller's
+    ends of pipes are `outside`, as raw files, or None.
+    """
 
     def __init__(self, stdin: File, stdout: File, stderr: File) -> None:
         self.inside = [-1, -1, -1]
-        self.outside = [-1, -1, -1]
-        self._ours: List[int] = []
+        self.outside: List[Optional[io.FileIO]] = [None, None, None]
+        self._files: List[io.FileIO] = []
         try:
             self._open(0, DEVNULL if stdin is None else stdin)
             self._open(1, stdout)
@@ -39,8 +43,7 @@ class Stdio:
             else:
                 self._open(2, stderr)
         except BaseException:
-            self.close_inside()
-            self.close_outside()
+            self.close()
             raise
 
     def _open(self, number: int, wanted: File) -> None:
@@ -49,13 +52,13 @@ class Stdio:
         if hasattr(wanted, "fileno"):
             wanted = wanted.fileno()
         if wanted == PIPE:
-            reading, writing = os.pipe()
+            reading, writing = _pipe(self._files)
             here, there = (writing, reading) if number == 0 else (reading, writing)
-            self.outside[number], self.inside[number] = here, there
-            self._ours.append(there)
+            self.outside[number] = here
+            self.inside[number] = there.fileno()
         elif wanted == DEVNULL:
-            self.inside[number] = os.open(os.devnull, os.O_CLOEXEC | (os.O_RDWR if number else os.O_RDONLY))
-            self._ours.append(self.inside[number])
+            self._files.append(io.FileIO(os.devnull, "r+b" if number else "rb"))
+            self.inside[number] = self._files[-1].fileno()
         elif isinstance(wanted, int) and not isinstance(wanted, bool) and wanted >= 0:
             self.inside[number] = wanted
         else:
@@ -63,19 +66,29 @@ class Stdio:
             raise ValueError(f"{name}: PIPE, DEVNULL, a descriptor or a file is wanted, not {wanted!r}")
 
     def close_inside(self) -> None:
-        while self._ours:
-            os.close(self._ours.pop())
+        """The program's ends, which this process must not keep."""
+        for file in self._files:
+            if file not in self.outside:
+                file.close()
 
-    def close_outside(self) -> None:
-        for number, fd in enumerate(self.outside):
-            if fd >= 0:
-                self.outside[number] = -1
-                os.close(fd)
+    def close(self) -> None:
+        for file in self._files:
+            file.close()
 
 
-def start(function: str, own: Sequence[str], args: Any, stdio: Stdio, shell: bool, policy: Source,
-          cwd: Any, env: Optional[Mapping[str, Any]], pass_fds: Sequence[int],
-          options: Dict[str, Any]) -> Handle:
+def _pipe(files: List[io.FileIO]) -> Tuple[io.FileIO, io.FileIO]:
+    """A pipe's two ends, added to `files`. One call into C for the interpreter: an exception out of a signal
+    handler finds descriptors that are not there yet, or that somebody owns.
+    """
+    as_files: Any = map(functools.partial(map, io.FileIO), iter(os.pipe, None),
+                        itertools.repeat(("rb", "wb")))
+    next(map(files.extend, as_files))
+    return files[-2], files[-1]
+
+
+def start(handle: Handle, function: str, own: Sequence[str], args: Any, stdio: Stdio, shell: bool,
+          policy: Source, cwd: Any, env: Optional[Mapping[str, Any]], pass_fds: Sequence[int],
+          options: Dict[str, Any]) -> None:
     """Starts a program with the arguments that run(), Popen and aio share."""
     vector = arguments(args, shell)
     if cwd is not None:
@@ -84,7 +97,7 @@ def start(function: str, own: Sequence[str], args: Any, stdio: Stdio, shell: boo
         options["env"] = env
     if pass_fds:
         options["process_pass_fds"] = list(pass_fds)
-    return Handle.spawn(policy_for(function, policy, options, own), vector, stdio.inside)
+    handle.start(policy_for(function, policy, options, own), vector, stdio.inside)
 
 
 OWN = ("args", "stdin", "stdout", "stderr", "shell", "cwd", "encoding", "errors", "text", "env", "pass_fds",
@@ -124,27 +137,30 @@ class Popen:
         self.stderr: Any = None
         self._text = text_mode(text, encoding, errors)
         self._pump: Optional["_Pump"] = None
+        self._handle = Handle()
         stdio = Stdio(stdin, stdout, stderr)
         try:
             for number, name in enumerate(("stdin", "stdout", "stderr")):
-                if stdio.outside[number] >= 0:
-                    setattr(self, name, self._file(stdio, number, bufsize))
-            self._handle = start("Popen()", OWN, args, stdio, shell, policy, cwd, env, pass_fds, options)
-        except BaseException:
-            stdio.close_outside()
-            self._close_streams()
-            raise
-        finally:
+                raw = stdio.outside[number]
+                if raw is not None:
+                    setattr(self, name, self._file(raw, number == 0, bufsize))
+            start(self._handle, "Popen()", OWN, args, stdio, shell, policy, cwd, env, pass_fds, options)
             stdio.close_inside()
+        except BaseException:
+            self._handle.close()
+            stdio.close()
+            raise
 
-    def _file(self, stdio: Stdio, number: int, bufsize: int) -> Any:
-        line_buffered = bufsize == 1 and number == 0 and self._text is not None
-        size = -1 if bufsize == 1 else bufsize
-        stream: Any = io.open(stdio.outside[number], "rb" if number else "wb", size)
-        stdio.outside[number] = -1  # the file's now
+    def _file(self, raw: io.FileIO, writing: bool, bufsize: int) -> Any:
+        stream: Any = raw
+        if bufsize not in (0, 1):
+            size = io.DEFAULT_BUFFER_SIZE if bufsize < 0 else bufsize
+            stream = io.BufferedWriter(raw, size) if writing else io.BufferedReader(raw, size)
+        elif bufsize or self._text:
+            stream = io.BufferedWriter(raw) if writing else io.BufferedReader(raw)
         if self._text:
             stream = io.TextIOWrapper(stream, encoding=self._text.encoding, errors=self._text.errors,
-                                      write_through=number == 0, line_buffering=line_buffered)
+                                      write_through=writing, line_buffering=writing and bufsize == 1)
         return stream
 
     # ---- what it is
@@ -204,11 +220,11 @@ class Popen:
         """Waits for the end; TimeoutExpired after `timeout` seconds. It runs on then."""
         deadline = None if timeout is None else time.monotonic() + timeout
         while not self._handle.finish():
+            if deadline is not None and time.monotonic() >= deadline:
+                raise TimeoutExpired(self.args, timeout or 0)
             poll = select.poll()
             poll.register(self._handle.pidfd, select.POLLIN)
-            if not poll.poll(_milliseconds(deadline)) and deadline is not None \
-                    and time.monotonic() >= deadline and not self._handle.finish():
-                raise TimeoutExpired(self.args, timeout or 0)
+            poll.poll(_milliseconds(deadline))
         self._raise_error()
         assert self.returncode is not None
         return self.returncode
@@ -292,16 +308,18 @@ class Popen:
 
     def __del__(self) -> None:
         handle = getattr(self, "_handle", None)
-        if handle is not None and handle.outcome is None and handle.mine:
+        if handle is not None and handle.running:
             warnings.warn(f"sandbox {handle.pid} is still running, and is ended", ResourceWarning,
                           source=self)
 
 
-def _milliseconds(deadline: Optional[float]) -> Optional[int]:
+def _milliseconds(deadline: Optional[float]) -> int:
+    """For poll: until the deadline, rounded up, but at most a second. Another thread that sees the end
+    closes the pidfd, and the number may be another descriptor's by the time it is polled.
+    """
     if deadline is None:
-        return None
-    # Rounded up: a wait that ends too early is begun again. Bounded: poll takes an int.
-    return min(max(0, int((deadline - time.monotonic()) * 1000) + 1), 2**31 - 1)
+        return _LOOK_AGAIN
+    return min(max(0, int((deadline - time.monotonic()) * 1000) + 1), _LOOK_AGAIN)
 
 
 class _Pump:
@@ -361,8 +379,9 @@ class _Pump:
                     if denial_fd >= 0:
                         poll.unregister(denial_fd)
                         denial_fd = -1
-            if ended and not read and (not ready or all(fd != pidfd for fd, _ in ready)):
+            if ended and not read and all(fd != pidfd for fd, _ in ready):
                 break
+            ended = ended or handle.outcome is not None  # another thread has seen it
             if not ended and deadline is not None and time.monotonic() >= deadline:
                 return False
         for stream, sink in self._files.values():
