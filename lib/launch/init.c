@@ -322,7 +322,7 @@ static void pass_on(const struct signal_info *s, long program)
 		nuc_sys(__NR_kill, program, sig);
 }
 
-static void live(long program, long signals, uint64_t started)
+static void live(long program, long signals, int listener, uint64_t started)
 {
 	struct {
 		int32_t fd;
@@ -331,10 +331,8 @@ static void live(long program, long signals, uint64_t started)
 		{ (int32_t)signals, POLLIN, 0 },
 		{ ctx.caller_fd, POLLIN, 0 }, /* readable: the calling process has ended */
 		{ ctx.report_fd, 0, 0 },      /* POLLERR: the caller has closed the process object */
-		{ progress->listener, POLLIN, 0 }, /* a call that init is told of */
+		{ listener, POLLIN, 0 }, /* a call that init is told of */
 	};
-
-	nuc_sys(__NR_munmap, progress, 4096);
 
 	for (;;) {
 		struct timespec64 left, *timeout = NULL;
@@ -389,6 +387,7 @@ __attribute__((noreturn, used)) static void init_main(long argc, char **argv)
 	uint64_t all = ~0ull, started;
 	uint32_t report_fd, plan_fd, size, caller_fd, status_fd, denials, log, fork_at;
 	const char *s;
+	int listener;
 	long r, signals, program;
 
 	if (argc < 3)
@@ -447,7 +446,10 @@ __attribute__((noreturn, used)) static void init_main(long argc, char **argv)
 		report_step(NUC_REPORT_FAILED, progress->step, progress->error);
 		quit(127);
 	}
-	nuc_observe_start(&ctx, progress->listener, (int32_t)program);
+	/* The page is the next launch's as soon as the caller has been told that this one is ready. */
+	listener = progress->listener;
+	nuc_sys(__NR_munmap, progress, 4096);
+	nuc_observe_start(&ctx, listener, (int32_t)program);
 	signals = nuc_sys(__NR_signalfd4, -1, &all, 8, O_CLOEXEC | O_NONBLOCK);
 	if (signals < 0) {
 		report_step(NUC_REPORT_FAILED, fork_at, (int32_t)-signals);
@@ -460,7 +462,7 @@ __attribute__((noreturn, used)) static void init_main(long argc, char **argv)
 	 */
 	nuc_sys(__NR_prctl, PR_SET_PDEATHSIG, 0, 0, 0, 0);
 	report_step(NUC_REPORT_READY, 0, 0);
-	live(program, signals, started);
+	live(program, signals, listener, started);
 	__builtin_unreachable();
 }
 
