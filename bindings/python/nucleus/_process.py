@@ -3,87 +3,24 @@
 
 import errno
 import fcntl
-import functools
 import io
-import itertools
 import os
 import select
 import signal as _signal
 import time
 import warnings
 from subprocess import DEVNULL, PIPE, STDOUT
-from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Dict, Mapping, Optional, Sequence, Tuple
 
 from ._errors import TimeoutExpired
 from ._handle import Denial, Handle, arguments
 from ._output import Callback, Sink, Text, text_mode
 from ._policy import Source, policy_for
 from ._result import CompletedProcess, conclude
+from ._stdio import STREAMS, File, Stdio
 
 _CHUNK = 1 << 16  # bytes
 _LOOK_AGAIN = 1000  # milliseconds
-
-File = Union[None, int, Any]  # as subprocess takes it: PIPE, DEVNULL, a descriptor, a file object
-
-
-class Stdio:
-    """The descriptors of a start: the program's ends are `inside`, -1 for the caller's own; the caller's
-    ends of pipes are `outside`, as raw files, or None.
-    """
-
-    def __init__(self, stdin: File, stdout: File, stderr: File) -> None:
-        self.inside = [-1, -1, -1]
-        self.outside: List[Optional[io.FileIO]] = [None, None, None]
-        self._files: List[io.FileIO] = []
-        try:
-            self._open(0, DEVNULL if stdin is None else stdin)
-            self._open(1, stdout)
-            if stderr is not None and not hasattr(stderr, "fileno") and stderr == STDOUT:
-                self.inside[2] = self.inside[1] if self.inside[1] >= 0 else 1
-            else:
-                self._open(2, stderr)
-        except BaseException:
-            self.close()
-            raise
-
-    def _open(self, number: int, wanted: File) -> None:
-        if wanted is None:
-            return
-        if hasattr(wanted, "fileno"):
-            wanted = wanted.fileno()
-        if wanted == PIPE:
-            reading, writing = _pipe(self._files)
-            here, there = (writing, reading) if number == 0 else (reading, writing)
-            self.outside[number] = here
-            self.inside[number] = there.fileno()
-        elif wanted == DEVNULL:
-            self._files.append(io.FileIO(os.devnull, "r+b" if number else "rb"))
-            self.inside[number] = self._files[-1].fileno()
-        elif isinstance(wanted, int) and not isinstance(wanted, bool) and wanted >= 0:
-            self.inside[number] = wanted
-        else:
-            name = ("stdin", "stdout", "stderr")[number]
-            raise ValueError(f"{name}: PIPE, DEVNULL, a descriptor or a file is wanted, not {wanted!r}")
-
-    def close_inside(self) -> None:
-        """The program's ends, which this process must not keep."""
-        for file in self._files:
-            if file not in self.outside:
-                file.close()
-
-    def close(self) -> None:
-        for file in self._files:
-            file.close()
-
-
-def _pipe(files: List[io.FileIO]) -> Tuple[io.FileIO, io.FileIO]:
-    """A pipe's two ends, added to `files`. One call into C for the interpreter: an exception out of a signal
-    handler finds descriptors that are not there yet, or that somebody owns.
-    """
-    as_files: Any = map(functools.partial(map, io.FileIO), iter(os.pipe, None),
-                        itertools.repeat(("rb", "wb")))
-    next(map(files.extend, as_files))
-    return files[-2], files[-1]
 
 
 def start(handle: Handle, function: str, own: Sequence[str], args: Any, stdio: Stdio, shell: bool,
@@ -140,7 +77,7 @@ class Popen:
         self._handle = Handle()
         stdio = Stdio(stdin, stdout, stderr)
         try:
-            for number, name in enumerate(("stdin", "stdout", "stderr")):
+            for number, name in enumerate(STREAMS):
                 raw = stdio.outside[number]
                 if raw is not None:
                     setattr(self, name, self._file(raw, number == 0, bufsize))
@@ -299,8 +236,8 @@ class Popen:
         if kind is not None:
             self.close()
             return
-        self._close_streams()
         try:
+            self._close_streams()
             self.wait()
         except BaseException:
             self.close()
@@ -329,7 +266,8 @@ class _Pump:
                  callback: Optional[Callback]) -> None:
         if limit is not None and limit < 0:
             raise ValueError(f"max_output: 0 or more bytes, not {limit}")
-        self._process = process
+        # Not the process, which refers to this: it is to end when it is forgotten, not at the next collection.
+        self._stdin = process.stdin
         self._handle = process._handle
         self._input = _as_input(input, process)
         self._sinks: Dict[str, Sink] = {}
@@ -404,7 +342,7 @@ class _Pump:
         return len(data)
 
     def _begin_writing(self, poll: "select.poll") -> int:
-        stdin = self._process.stdin
+        stdin = self._stdin
         if stdin is None or stdin.closed:
             return -1
         try:
@@ -434,7 +372,7 @@ class _Pump:
         return -1
 
     def _close_stdin(self) -> None:
-        stdin = self._process.stdin
+        stdin = self._stdin
         if stdin is not None:
             try:
                 stdin.close()
