@@ -7,9 +7,29 @@ mkdir -p "$scratch/log"
 : >"$scratch/notes"
 
 # count LOG: "PASSED FAILED", the sums of what a log says. What was skipped has failed: by meson, by
-# Python's unittest, or where nothing was there to be run.
+# Python's unittest, by pytest, or where nothing was there to be run.
 count() {
 	awk '
+		# pytest; before ours, whose words it has
+		/^(=+ )?[0-9]+ [a-z]+(, [0-9]+ [a-z]+)* in [0-9.]+s( \([0-9:]+\))?( =+)?$/ {
+			sub(/^=+ /, "")
+			sub(/ in [0-9.]+s.*/, "")
+			n = split($0, said, /, /)
+			ran = 0
+			for (i = 1; i <= n; i++) {
+				split(said[i], w, " ")
+				if (w[2] ~ /^warnings?$/)
+					continue
+				ran += w[1]
+				if (w[2] == "passed")
+					p += w[1]
+				else
+					f += w[1]
+			}
+			f += ran == 0
+			next
+		}
+		/^(=+ )?no tests ran in [0-9.]+s/ { f++ }
 		# our own suites
 		/^([A-Za-z_-]+: )?[0-9]+ passed, [0-9]+ failed/ {
 			sub(/^[A-Za-z_-]+: /, "")

@@ -85,6 +85,27 @@ Ran 0 tests in 0.000s
 
 OK
 E
+counts "pytest" "12 0" <<'E'
+............                                                             [100%]
+12 passed in 4.05s
+E
+counts "pytest, with all there is" "12 21" <<'E'
+1 failed, 12 passed, 2 skipped, 3 deselected, 4 xfailed, 5 xpassed, 9 warnings, 6 errors in 61.05s (0:01:01)
+E
+counts "pytest, in another order, and not quiet" "12 6" <<'E'
+collected 18 items
+==== 12 passed, 3 failed, 1 error, 2 skipped in 4s ====
+E
+counts "pytest that could not collect" "0 1" <<'E'
+!!!!!!!!!!!!!!!!!!!! Interrupted: 1 error during collection !!!!!!!!!!!!!!!!!!!!
+1 error in 0.12s
+E
+counts "pytest that ran nothing" "0 1" <<'E'
+no tests ran in 0.00s
+E
+counts "pytest that ran nothing, and warned" "0 1" <<'E'
+1 warning in 0.00s
+E
 
 # ---- the tools themselves: a sample could be out of date -------------------------------------------------
 
@@ -100,6 +121,32 @@ unittest.main()
 E
 python3 "$scratch/unit.py" >"$scratch/sample" 2>&1
 same "unittest of this machine" "0 2" "$(count "$scratch/sample")"
+
+cat >"$scratch/test_sample.py" <<'E'
+import pytest
+def test_a(): pass
+def test_b(): assert False
+@pytest.fixture
+def broken(): raise ValueError
+def test_c(broken): pass
+@pytest.mark.skip
+def test_d(): pass
+@pytest.mark.xfail
+def test_e(): assert False
+@pytest.mark.xfail
+def test_f(): pass
+E
+# pytest_is "PASSED FAILED" ARGUMENT...
+pytest_is() {
+	wanted=$1
+	shift
+	python3 -B -m pytest -p no:cacheprovider --rootdir "$scratch" "$@" >"$scratch/sample" 2>&1
+	same "pytest of this machine: $*" "$wanted" "$(count "$scratch/sample")"
+}
+pytest_is "1 5" "$scratch/test_sample.py"
+pytest_is "1 5" -q "$scratch/test_sample.py"
+pytest_is "1 5" -q -k "not test_b" "$scratch/test_sample.py"
+pytest_is "0 1" -q "$scratch/no-such-file.py"
 
 mkdir "$scratch/meson"
 cat >"$scratch/meson/meson.build" <<'E'
