@@ -20,7 +20,8 @@ repo=$PWD
 # The system's own programs, as the sandboxes see them and as every user may run them.
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export PATH
-unset CC CXX CFLAGS CXXFLAGS LDFLAGS DESTDIR LD_PRELOAD LD_LIBRARY_PATH PYTHONPATH
+unset CC CXX CFLAGS CXXFLAGS LDFLAGS DESTDIR LD_PRELOAD LD_LIBRARY_PATH
+unset PYTHONPATH PYTEST_ADDOPTS PYTEST_PLUGINS MYPYPATH PIP_CONFIG_FILE PIP_INDEX_URL
 # What would make Check or libFuzzer run less.
 unset CK_RUN_SUITE CK_RUN_CASE CK_INCLUDE_TAGS CK_EXCLUDE_TAGS CK_FORK FUZZER_FLAGS MESON_TESTTHREADS
 # Of each test of Check that sets none: four seconds are few for sanitizers on a busy machine.
@@ -28,8 +29,8 @@ export CK_DEFAULT_TIMEOUT=60
 # The suites count what they cannot run as failed.
 [ -n "${NUCLEUS_ALLOW_PARTIAL-}" ] || export CI=true
 
-PARTS='tally lint unit clang asan tsan valgrind coverage abi dist embed fault loop live attack programs vm
-	fuzz quickstart'
+PARTS='tally lint unit clang asan tsan valgrind coverage abi dist embed fault loop python live attack
+	programs vm fuzz quickstart'
 PARTS=$(echo $PARTS)
 [ "${1-}" != list ] || { echo "$PARTS"; exit 0; }
 wanted=${*:-$PARTS}
@@ -243,6 +244,15 @@ do_loop() {
 	loop=build-tests/gcc/tests/limits/limits-groups
 	[ "$users" = user ] || part "2,000 sandboxes with groups" root by root $loop loop 2000 limits.cgroup=true
 	part "2,000 sandboxes" user by user $loop loop 2000
+}
+
+# The bindings, from the source tree: the interpreter, pytest and mypy of the system.
+do_python() {
+	need_gcc || return
+	mkdir -m 1777 "$scratch/tmp"
+	for_users "python" env TMPDIR="$scratch/tmp" PATH="$place/build-tests/gcc/cli:$PATH" \
+		NUCLEUS_LIBRARY="$place/build-tests/gcc/lib/libnucleus.so.0" \
+		python3 -B -m pytest -p no:cacheprovider -q tests/python
 }
 
 # Cases that are not for one user ("n/a") must be among the other's.

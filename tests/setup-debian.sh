@@ -16,6 +16,7 @@ build='gcc libc6-dev meson ninja-build pkg-config libseccomp-dev libsodium-dev l
 test='check g++ clang clang-tidy cppcheck libclang-rt-14-dev valgrind gcovr abigail-tools=/usr/bin/abidiff
 	man-db=/usr/bin/man
 	python3-seccomp
+	python3-pytest mypy python3-setuptools python3-wheel python3-pip
 	bubblewrap busybox-static=/bin/busybox nodejs=/usr/bin/node npm=/usr/bin/npm
 	postgresql=/usr/lib/postgresql/15/bin/initdb perl=/usr/bin/perl patch=/usr/bin/patch
 	xz-utils=/usr/bin/xz procps=/usr/bin/ps util-linux=/usr/bin/setpriv'
