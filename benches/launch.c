@@ -5,6 +5,11 @@
  * and ratios to plain vfork and exec of the same program in the same rounds, with a bootstrap interval.
  *
  * bench-launch CLI TRUE ROUNDS [GIB]: GIB is touched first, and stays resident in the caller.
+ *
+ * bench-launch --serve TRUE FILTER: for python.py, which takes turns with it. Writes the filter to the file
+ * FILTER and the arguments for bwrap to standard output, one a line, "@" for the number of the filter's
+ * descriptor, then an empty line; after that each line that it reads is one call, and is answered by
+ * its nanoseconds.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -242,6 +247,36 @@ static void touch(double gib)
 		p[i] = 1;
 }
 
+static int serve(const char *filter_file)
+{
+	const struct nuc_seccomp_params params = { .network = true };
+	const struct sock_filter *filter;
+	size_t n;
+	int c, fd = open(filter_file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+
+	nuc_seccomp_builtin(&params, &filter, &n);
+	if (fd < 0 || write(fd, filter, n * sizeof(*filter)) != (ssize_t)(n * sizeof(*filter)))
+		stop(filter_file);
+	close(fd);
+	make_sandbox();
+	make_bwrap(-1);
+	for (size_t i = 0; i < n_bwrap; i++)
+		puts(strcmp(bwrap_argv[i], "-1") == 0 ? "@" : bwrap_argv[i]);
+	puts("");
+	fflush(stdout);
+	while ((c = getchar()) != EOF) {
+		double start = now_us();
+
+		if (c != '\n')
+			continue;
+		run_call();
+		printf("%.0f\n", (now_us() - start) * 1e3);
+		fflush(stdout);
+	}
+	nucleus_sandbox_free(sandbox);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	size_t rounds = argc > 3 ? strtoul(argv[3], NULL, 10) : 0, n = 0;
@@ -249,12 +284,18 @@ int main(int argc, char **argv)
 	char *slash;
 	int filter;
 
-	if (argc < 4 || !rounds || !realpath(argv[2], true_path)) {
-		fprintf(stderr, "usage: bench-launch CLI TRUE ROUNDS [GIB]\n");
+	if (argc < 4 || !realpath(argv[2], true_path)) {
+		fprintf(stderr, "usage: bench-launch CLI TRUE ROUNDS [GIB] | --serve TRUE FILTER\n");
 		return 1;
 	}
 	slash = strrchr(true_path, '/');
 	snprintf(volume, sizeof(volume), "%.*s:/bench:ro", (int)(slash - true_path), true_path);
+	if (strcmp(argv[1], "--serve") == 0)
+		return serve(argv[3]);
+	if (!rounds) {
+		fprintf(stderr, "bench-launch: how many rounds is '%s'?\n", argv[3]);
+		return 1;
+	}
 	cli_argv[n++] = argv[1];
 	cli_argv[n++] = strdup("run");
 	cli_argv[n++] = strdup("--mode=strict-agent");

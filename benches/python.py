@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: MIT
+"""What nucleus.run costs beside the C call, and beside subprocess.run of bubblewrap with an equal root.
+
+python3 benches/python.py BENCH_LAUNCH TRUE ROUNDS, with NUCLEUS_LIBRARY set. From the call to the end of a
+static `true`, seen by the caller. Contenders take turns, so that whatever else the machine does hits all of
+them; figures are medians, with the 95 % interval of 1,000 resamplings of the rounds. Standard
+input is /dev/null for both; what one captures, the other does.
+"""
+
+import concurrent.futures
+import os
+import pathlib
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from typing import Any, Callable, Dict, Iterator, List, Sequence, Tuple
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "bindings" / "python"))
+import nucleus  # noqa: E402
+
+THREADS = 8
+WARM_UP = 5
+PROGRAM = ["/bench/true"]
+
+
+class Call:
+    """The C call, in a process of its own that does one when it is asked to."""
+
+    def __init__(self, bench: str, true: str, filter_file: str) -> None:
+        self._process = subprocess.Popen([bench, "--serve", true, filter_file], text=True, bufsize=1,
+                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.bwrap = list(self._lines())
+
+    def _line(self) -> str:
+        assert self._process.stdout
+        line = self._process.stdout.readline()
+        if not line:
+            sys.exit(f"benches/python.py: {self._process.args!r} ended")
+        return line.rstrip("\n")
+
+    def _lines(self) -> Iterator[str]:
+        while True:
+            line = self._line()
+            if not line:
+                return
+            yield line
+
+    def microseconds(self) -> float:
+        assert self._process.stdin
+        self._process.stdin.write("\n")
+        return int(self._line()) / 1e3
+
+    def close(self) -> None:
+        self._process.communicate()
+
+
+def seen(function: Callable[[], object]) -> Callable[[], float]:
+    def microseconds() -> float:
+        start = time.perf_counter_ns()
+        function()
+        return (time.perf_counter_ns() - start) / 1e3
+
+    return microseconds
+
+
+def interval(statistic: Callable[[List[int]], float], rounds: int) -> Tuple[float, float, float]:
+    """A statistic of all rounds, and its 95 % interval."""
+    source = random.Random(1)
+    again = sorted(statistic(source.choices(range(rounds), k=rounds)) for _ in range(1000))
+    return statistic(list(range(rounds))), again[25], again[974]
+
+
+def median(values: Sequence[float], picked: List[int]) -> float:
+    return statistics.median(values[i] for i in picked)
+
+
+def one_thread(rounds: int, contenders: Dict[str, Callable[[], float]]) -> Dict[str, List[float]]:
+    times: Dict[str, List[float]] = {name: [] for name in contenders}
+    for number in range(rounds + WARM_UP):
+        for name, microseconds in contenders.items():
+            taken = microseconds()
+            if number >= WARM_UP:
+                times[name].append(taken)
+    return times
+
+
+def many_threads(rounds: int, function: Callable[[], object], pool: concurrent.futures.Executor) -> float:
+    """Finished runs per second."""
+    start = time.perf_counter()
+    list(pool.map(lambda _: function(), range(rounds)))
+    return rounds / (time.perf_counter() - start)
+
+
+def say(name: str, values: Sequence[float], unit: str) -> None:
+    ordered = sorted(values)
+    print(f"{name:<44} {statistics.median(ordered):8.0f} {ordered[int(0.95 * (len(ordered) - 1))]:8.0f}  {unit}")
+
+
+def main() -> int:
+    bench, true, rounds = sys.argv[1], os.path.realpath(sys.argv[2]), int(sys.argv[3])
+    options: Dict[str, Any] = {"mode": "strict-agent", "volumes": [f"{os.path.dirname(true)}:/bench:ro"]}
+    policy = nucleus.Policy(options)
+    with tempfile.TemporaryDirectory() as scratch:
+        call = Call(bench, true, os.path.join(scratch, "filter"))
+        seccomp = os.path.join(scratch, "filter")
+
+        def sandbox() -> None:
+            nucleus.run(PROGRAM, policy=policy, check=True)
+
+        def sandbox_of_options() -> None:
+            nucleus.run(PROGRAM, check=True, **options)
+
+        def sandbox_captured() -> None:
+            nucleus.run(PROGRAM, policy=policy, check=True, capture_output=True)
+
+        def bwrap(capture: bool = False) -> None:
+            fd = os.open(seccomp, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                words = [str(fd) if word == "@" else word for word in call.bwrap]
+                subprocess.run(words, check=True, stdin=subprocess.DEVNULL, capture_output=capture,
+                               pass_fds=(fd,))
+            finally:
+                os.close(fd)
+
+        names = ("nucleus_sandbox_spawn()", "nucleus.run", "nucleus.run, captured",
+                 "nucleus.run, policy made anew", "subprocess.run of bwrap", "subprocess.run of bwrap, captured")
+        times = one_thread(rounds, dict(zip(names, (
+            call.microseconds, seen(sandbox), seen(sandbox_captured), seen(sandbox_of_options), seen(bwrap),
+            seen(lambda: bwrap(True))))))
+        print(f"{'one thread, ' + str(rounds) + ' rounds':<44} {'median':>8} {'p95':>8}")
+        for name in names:
+            say(name, times[name], "us")
+        c, ours, captured, _, theirs, theirs_captured = (times[name] for name in names)
+        print("nucleus.run beside the C call: %+.0f us (%+.0f to %+.0f)"
+              % interval(lambda p: median(ours, p) - median(c, p), rounds))
+        print("times as many runs as of bwrap: %.2f (%.2f to %.2f)"
+              % interval(lambda p: median(theirs, p) / median(ours, p), rounds))
+        print("                      captured: %.2f (%.2f to %.2f)"
+              % interval(lambda p: median(theirs_captured, p) / median(captured, p), rounds))
+
+        chunks, size = max(4, rounds // 20), 10 * THREADS
+        pair: Dict[str, Callable[[], object]] = {"nucleus.run": sandbox, "subprocess.run of bwrap": bwrap}
+        rates: Dict[str, List[float]] = {name: [] for name in pair}
+        with concurrent.futures.ThreadPoolExecutor(THREADS) as pool:
+            for number in range(chunks + 1):
+                for name, function in pair.items():
+                    rate = many_threads(size, function, pool)
+                    if number:  # the first makes the threads
+                        rates[name].append(rate)
+        print(f"\n{THREADS} threads, {chunks} rounds of {size} runs")
+        for name, values in rates.items():
+            say(name, values, "runs a second")
+        ours, theirs = rates.values()
+        print("times as many runs as of bwrap: %.2f (%.2f to %.2f)"
+              % interval(lambda p: median(ours, p) / median(theirs, p), chunks))
+        call.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
