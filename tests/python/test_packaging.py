@@ -20,7 +20,7 @@ BINDINGS = ROOT / "bindings" / "python"
 PACKAGES = ("nucleus", "pytest_nucleus")
 SOURCES = sorted(p for package in PACKAGES for p in (BINDINGS / package).rglob("*")
                  if p.is_file() and "__pycache__" not in p.parts)
-EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+SCRIPTS = [*sorted((ROOT / "examples").glob("*.py")), ROOT / "benches" / "python.py"]
 
 
 def command(*words: object, cwd: pathlib.Path, **env: str) -> str:
@@ -159,7 +159,7 @@ def test_library_beside_the_package_is_found(built: Built, tmp_path: pathlib.Pat
     assert said.strip() == str(beside)
 
 
-@pytest.mark.parametrize("path", [*SOURCES, *EXAMPLES], ids=lambda p: str(p.relative_to(ROOT)))
+@pytest.mark.parametrize("path", [*SOURCES, *SCRIPTS], ids=lambda p: str(p.relative_to(ROOT)))
 def test_syntax_is_that_of_python_3_9(path: pathlib.Path) -> None:
     if path.suffix == ".py":
         ast.parse(path.read_text(encoding="utf-8"), str(path), feature_version=(3, 9))
@@ -170,7 +170,7 @@ def test_syntax_is_that_of_python_3_9(path: pathlib.Path) -> None:
 @pytest.mark.parametrize("version", ["3.9", "3.11"])
 def test_types(version: str, tmp_path: pathlib.Path) -> None:
     said = command("mypy", "--strict", "--cache-dir", tmp_path, "--config-file=", "--python-version", version,
-                   *(BINDINGS / p for p in PACKAGES), *EXAMPLES, cwd=ROOT, MYPYPATH=str(BINDINGS))
+                   *(BINDINGS / p for p in PACKAGES), *SCRIPTS, cwd=ROOT, MYPYPATH=str(BINDINGS))
     assert said.startswith("Success: no issues found in "), said
 
 
