@@ -76,7 +76,10 @@ def _scalar(key: str, value: Any, what: str) -> bytes:
         value = value.total_seconds()
     if isinstance(value, (int, float)):
         if kind == "duration":
-            return b"%dms" % round(value * 1000)
+            # 0 is no limit: what is less than a millisecond is not that.
+            return b"%dms" % (round(value * 1000) or (value > 0) - (value < 0))
+        if kind == "path":
+            raise TypeError(f"{what}: str, bytes or a path is wanted, not {type(value).__name__}")
         return str(value).encode()
     return encode(value, what)
 
@@ -211,16 +214,18 @@ class Policy:
     def _add(self, key: str, value: Any, origin: str) -> None:
         if value is None:
             return
-        name = key.encode("utf-8", "surrogateescape")
-        check(lib.policy_set_origin(self._policy, origin.encode("utf-8", "surrogateescape")))
+        name = encode(key, "a policy's key")
+        check(lib.policy_set_origin(self._policy, encode(origin, "a policy's key")))
         kind = _TYPES.get(key)
         if kind == "map":
             if not isinstance(value, Mapping):
                 raise TypeError(f"{origin}: a mapping is wanted, not {type(value).__name__}")
             for k, v in value.items():
-                item = encode(k, origin) + b"=" + encode(v, f"{origin}: {k!r}")
-                call(lib.policy_add, self._policy, name, item)
-        elif kind == "list" and not isinstance(value, (str, bytes, os.PathLike, int)):
+                word = encode(k, origin)
+                if b"=" in word:
+                    raise ValueError(f"{origin}: a name cannot have a '=': {k!r}")
+                call(lib.policy_add, self._policy, name, word + b"=" + encode(v, f"{origin}: {k!r}"))
+        elif kind == "list" and not isinstance(value, (str, bytes, os.PathLike, int, Mapping)):
             for number, item in enumerate(value):
                 call(lib.policy_add, self._policy, name, _scalar(key, item, f"{origin}: item {number}"))
             if not value and _OPTIONS[key]["metavar"] == "PORT":
@@ -278,10 +283,10 @@ def _depth_of_caller() -> int:
 
 def policy_for(function: str, policy: Source, options: Dict[str, Any], own: Sequence[str]) -> Policy:
     """The policy of a start: `policy` and the options that its other arguments are."""
-    options = {word: value for word, value in options.items() if value is not None}
     for word in options:
         if word not in KEYWORDS:
             raise unknown_keyword(function, word, own)
+    options = {word: value for word, value in options.items() if value is not None}
     if isinstance(policy, Policy):
         return policy.extend(**options) if options else policy
     return Policy(policy, **options)
