@@ -12,21 +12,26 @@ class Text(NamedTuple):
     """How bytes become text; newlines are translated as subprocess does."""
 
     encoding: str
-    errors: str
+    errors: str  # of what a program writes
+    input_errors: str  # of what it is given
 
     def decoder(self) -> io.IncrementalNewlineDecoder:
         return io.IncrementalNewlineDecoder(
             codecs.getincrementaldecoder(self.encoding)(self.errors), translate=True)
 
     def encode(self, text: str) -> bytes:
-        return text.encode(self.encoding, self.errors)
+        return text.encode(self.encoding, self.input_errors)
 
 
 def text_mode(text: Optional[bool], encoding: Optional[str], errors: Optional[str]) -> Optional[Text]:
-    """None for bytes. A program that is not yours must not choose exceptions here: errors are replaced."""
+    """None for bytes.
+
+    A program that is not yours must not choose exceptions here: errors of its output are replaced. Its input
+    is yours: it is written as it is, or not at all.
+    """
     if not (text or encoding or errors):
         return None
-    mode = Text(encoding or "utf-8", errors or "replace")
+    mode = Text(encoding or "utf-8", errors or "replace", errors or "strict")
     codecs.lookup(mode.encoding)
     codecs.lookup_error(mode.errors)
     return mode
@@ -42,7 +47,7 @@ class Sink:
         self.dropped = 0
         self._parts: List[bytes] = []
         self._kept = 0
-        self._decoder = text.decoder() if text and callback else None
+        self._decoder = text.decoder() if text and callback is not None else None
 
     def feed(self, data: bytes) -> Any:
         """Takes the next bytes; gives what the callback returned, if there is one."""
@@ -62,7 +67,7 @@ class Sink:
     def _tell(self, data: bytes, final: bool) -> Any:
         if self.callback is None:
             return None
-        told: Union[bytes, str] = self._decoder.decode(data, final) if self._decoder else data
+        told: Union[bytes, str] = self._decoder.decode(data, final) if self._decoder is not None else data
         return self.callback(self.name, told) if told else None
 
     def value(self) -> Union[None, bytes, str]:

@@ -4,6 +4,7 @@
 import errno
 import fcntl
 import io
+import operator
 import os
 import select
 import signal as _signal
@@ -96,7 +97,8 @@ class Popen:
         elif bufsize or self._text:
             stream = io.BufferedWriter(raw) if writing else io.BufferedReader(raw)
         if self._text:
-            stream = io.TextIOWrapper(stream, encoding=self._text.encoding, errors=self._text.errors,
+            errors = self._text.input_errors if writing else self._text.errors
+            stream = io.TextIOWrapper(stream, encoding=self._text.encoding, errors=errors,
                                       write_through=writing, line_buffering=writing and bufsize == 1)
         return stream
 
@@ -264,8 +266,7 @@ class _Pump:
 
     def __init__(self, process: Popen, input: Any, keep: bool, limit: Optional[int],
                  callback: Optional[Callback]) -> None:
-        if limit is not None and limit < 0:
-            raise ValueError(f"max_output: 0 or more bytes, not {limit}")
+        _check_limit(limit)
         # Not the process, which refers to this: it is to end when it is forgotten, not at the next collection.
         self._stdin = process.stdin
         self._handle = process._handle
@@ -399,6 +400,11 @@ def encode_input(input: Any, text: Optional[Text]) -> memoryview:
     return memoryview(input).cast("B")
 
 
+def _check_limit(max_output: Optional[int]) -> None:
+    if max_output is not None and operator.index(max_output) < 0:
+        raise ValueError(f"max_output: 0 or more bytes, not {max_output}")
+
+
 def streams_of_run(input: Any, stdin: File, stdout: File, stderr: File, capture_output: bool,
                    max_output: Optional[int], on_output: Optional[Callable[..., Any]]
                    ) -> Tuple[File, File, File, bool]:
@@ -409,8 +415,7 @@ def streams_of_run(input: Any, stdin: File, stdout: File, stderr: File, capture_
         stdin = PIPE
     if capture_output and (stdout is not None or stderr is not None):
         raise ValueError("capture_output, and stdout or stderr, exclude each other")
-    if max_output is not None and (isinstance(max_output, bool) or max_output < 0):
-        raise ValueError(f"max_output: 0 or more bytes, not {max_output}")
+    _check_limit(max_output)
     keep = bool(capture_output) or max_output is not None or on_output is None
     if capture_output or max_output is not None or on_output is not None:
         stdout = PIPE if stdout is None else stdout
