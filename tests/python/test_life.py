@@ -150,6 +150,23 @@ def test_alarms():
     run_python(code)
 
 
+def test_a_handler_that_uses_the_same_policy():
+    """It may come while its own thread has the policy's lock."""
+    code = COUNT + """
+    policy, rung = nucleus.Policy(mode="agent"), []
+    wanted = policy.dump()
+    def ring(*_):
+        rung.append((policy.dump(), nucleus.Policy(policy).dump()))
+        signal.setitimer(signal.ITIMER_REAL, 0.002)
+    signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, 0.002)
+    until(lambda: all(policy.dump() == wanted for _ in range(50)) and len(rung) > 100)
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    assert set(rung) == {(wanted, wanted)}
+    """
+    run_python(code, seconds=100)
+
+
 def test_alarms_that_raise():
     """As a test runner's or a web server's time limit does."""
     code = COUNT + """

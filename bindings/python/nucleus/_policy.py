@@ -88,6 +88,14 @@ def _words(word: str) -> str:
     return f"{word}="
 
 
+class _Compiled(c_void_p):
+    """A nucleus_sandbox, freed with this object: an exception of a signal handler cannot lose it."""
+
+    def __del__(self, free: Any = lib.sandbox_free) -> None:
+        if self:
+            free(self)
+
+
 class Policy:
     """What a sandbox is to be: an immutable set of options.
 
@@ -110,8 +118,8 @@ class Policy:
 
     def __init__(self, source: Source = None, **options: Any) -> None:
         self._policy = c_void_p()
-        self._lock = threading.Lock()
-        self._idle: List[c_void_p] = []
+        self._lock = threading.RLock()  # a signal handler may start a sandbox as well
+        self._idle: List[_Compiled] = []
         self._warnings: Optional[Tuple[str, ...]] = None
         _every.add(self)
         if isinstance(source, Policy):
@@ -193,8 +201,6 @@ class Policy:
 
     def __del__(self) -> None:
         try:
-            while self._idle:
-                lib.sandbox_free(self._idle.pop())
             lib.policy_free(self._policy)
         except (AttributeError, TypeError):
             pass  # not made, or the interpreter is going
@@ -238,7 +244,7 @@ class Policy:
     # ---- what is compiled from it
 
     @contextlib.contextmanager
-    def _sandbox(self) -> Iterator[c_void_p]:
+    def _sandbox(self) -> Iterator[_Compiled]:
         """A compiled sandbox, for one thread at a time; it is kept for the next afterwards."""
         try:
             sandbox = self._idle.pop()
@@ -249,25 +255,19 @@ class Policy:
         finally:
             if len(self._idle) < IDLE:
                 self._idle.append(sandbox)
-            else:
-                lib.sandbox_free(sandbox)
 
-    def _compile(self) -> c_void_p:
-        sandbox = c_void_p()
-        try:
-            check(lib.sandbox_new(byref(sandbox)))
-            with self._lock:
-                call(lib.sandbox_apply_policy, sandbox, self._policy)
-            if self._warnings is None:
-                found: List[str] = []
-                while lib.sandbox_warning(sandbox, len(found)) is not None:
-                    found.append(text(lib.sandbox_warning(sandbox, len(found))) or "")
-                self._warnings = tuple(found)
-                for words in found:
-                    warnings.warn(words, NucleusWarning, stacklevel=_depth_of_caller())
-        except BaseException:
-            lib.sandbox_free(sandbox)
-            raise
+    def _compile(self) -> _Compiled:
+        sandbox = _Compiled()
+        check(lib.sandbox_new(byref(sandbox)))
+        with self._lock:
+            call(lib.sandbox_apply_policy, sandbox, self._policy)
+        if self._warnings is None:
+            found: List[str] = []
+            while lib.sandbox_warning(sandbox, len(found)) is not None:
+                found.append(text(lib.sandbox_warning(sandbox, len(found))) or "")
+            self._warnings = tuple(found)
+            for words in found:
+                warnings.warn(words, NucleusWarning, stacklevel=_depth_of_caller())
         return sandbox
 
 
@@ -307,7 +307,7 @@ _every: "weakref.WeakSet[Policy]" = weakref.WeakSet()
 
 def _after_fork() -> None:
     for policy in list(_every):
-        policy._lock = threading.Lock()
+        policy._lock = threading.RLock()
 
 
 os.register_at_fork(after_in_child=_after_fork)
