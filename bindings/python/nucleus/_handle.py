@@ -13,6 +13,7 @@ Three things are dealt with here, for all that is built on it:
 import collections
 import errno
 import json
+import operator
 import os
 import signal as _signal
 import threading
@@ -156,6 +157,9 @@ class Handle:
     def signal(self, number: int) -> None:
         """Sends a signal; nothing happens if it has ended. SIGKILL ends the whole sandbox."""
         self._require()
+        number = operator.index(number)
+        if not 1 <= number <= 64:  # ctypes would cut it down to an int of C
+            raise ValueError(f"a signal is wanted, 1 to 64, not {number}")
         with self._lock:
             if self._open:
                 result = lib.process_signal(self._process, number)

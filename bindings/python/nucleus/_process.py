@@ -135,8 +135,13 @@ class Popen:
         """What mode agent could not enforce on this host."""
         return self._handle.warnings
 
+    @property
+    def pidfd(self) -> int:
+        """Readable when the sandbox has ended; -1 once that was seen. Not to be closed."""
+        return self._handle.pidfd
+
     def fileno(self) -> int:
-        """A pidfd for select, poll and the like: readable when the sandbox has ended. Not to be closed."""
+        """The pidfd, for select, poll and the like."""
         fd = self._handle.pidfd
         if fd < 0:
             raise ValueError("the sandbox has ended, and its descriptor is closed")
