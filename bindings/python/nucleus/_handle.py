@@ -192,11 +192,12 @@ class Handle:
         """What is known by now, by name; a limit that is not set is left out."""
         found: Dict[str, int] = {}
         value = c_uint64()
+        process, there, ask = self._process, byref(value), lib.process_stats  # some thirty times
         with self._lock:
             if not self._open or not self.mine:
                 return dict(self.stats)
             for name, word in _STATS:
-                if lib.process_stats(self._process, name, byref(value)) == 0 and value.value != _UNLIMITED:
+                if ask(process, name, there) == 0 and value.value != _UNLIMITED:
                     found[word] = value.value
         return found
 
