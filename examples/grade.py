@@ -16,6 +16,7 @@ each process. Of that a program learns by an allocation that fails: see _out_of_
 import argparse
 import os
 import signal
+import stat
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
@@ -27,6 +28,7 @@ from shared import ending, limited, one_line, policy_with_memory, tried
 COMPILER_SECONDS = 60  # by the clock
 COMPILER_MEMORY = 512 << 20
 MAX_PROGRAM = 16 << 20
+MAX_SOURCE = 1 << 20
 
 ACCEPTED, WRONG, TIME, MEMORY, OUTPUT, RUNTIME, COMPILE, REFUSED = (
     "accepted", "wrong answer", "time limit", "memory limit", "output limit", "runtime error",
@@ -79,9 +81,10 @@ class Grader:
     def grade(self, path: str) -> Verdict:
         """Runs a submission on each case, up to the first that goes wrong."""
         name = os.path.basename(path)
+        source = _read_source(path)
+        if source is None:
+            return Verdict(name, COMPILE, 0, 0.0, f"no regular file of up to {MAX_SOURCE} bytes")
         with tempfile.TemporaryDirectory() as directory:
-            with open(path, "rb") as file:
-                source = file.read()
             if name.endswith(".c"):
                 argv = ["./program"]
                 complaint = self._compile_c(source, directory)
@@ -159,6 +162,19 @@ def _out_of_memory(done: nucleus.CompletedProcess, stderr: bytes, limit: int) ->
     """
     return done.returncode != 0 and (stderr.rstrip().endswith(b"MemoryError")
                                      or done.stats.get("max_rss_bytes", 0) > limit * 3 // 4)
+
+
+def _read_source(path: str) -> Optional[bytes]:
+    """What was handed in: what a link leads to was not, and reading a pipe might never end."""
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        with open(path, "rb", opener=lambda name, _: os.open(name, flags)) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                return None
+            source = file.read(MAX_SOURCE + 1)
+    except OSError:
+        return None
+    return source if len(source) <= MAX_SOURCE else None
 
 
 def _write(path: str, data: bytes, mode: int) -> None:

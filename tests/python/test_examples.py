@@ -19,8 +19,7 @@ import shared  # noqa: E402
 
 def start(script, *arguments):
     return subprocess.run([sys.executable, "-B", str(EXAMPLES / script), *map(str, arguments)],
-                          cwd="/",
-                          capture_output=True, text=True, timeout=300)
+                          cwd="/", capture_output=True, text=True, timeout=300)
 
 
 @pytest.fixture

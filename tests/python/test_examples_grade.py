@@ -184,6 +184,18 @@ def test_a_hundred_in_parallel(submit):
     assert {v.name: v.verdict for v in verdicts.values()} == expected
 
 
+def test_what_is_handed_in_is_a_file(tmp_path):
+    """A link leads to what only the grader may read; a pipe, to nowhere."""
+    (tmp_path / "secret").write_text(GOOD_PY)
+    (tmp_path / "link.py").symlink_to(tmp_path / "secret")
+    os.mkfifo(tmp_path / "pipe.py")
+    (tmp_path / "directory.py").mkdir()
+    (tmp_path / "large.py").write_text("#" * (grade.MAX_SOURCE + 1))
+    names = ["link.py", "pipe.py", "directory.py", "large.py", "none.py"]
+    verdicts = grade.grade_all(grade.Grader(CASES), [str(tmp_path / name) for name in names], 2)
+    assert [(v.name, v.verdict) for v in verdicts] == [(name, "compile error") for name in names]
+
+
 def test_the_table(capsys):
     grade.print_table([grade.Verdict("a.py", "accepted", 2, 0.25, ""),
                        grade.Verdict("\x1b[2J.py", "runtime error", 0, 1.0, "exit status 1")], 2)

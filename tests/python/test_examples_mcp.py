@@ -41,8 +41,7 @@ def start_holding_a_lock(client, project):
 
 def test_mcp_client_as_a_program(project):
     done = subprocess.run([sys.executable, "-B", str(EXAMPLES / "mcp_client.py"), str(project)],
-                          cwd="/",
-                          capture_output=True, text=True, timeout=300)
+                          cwd="/", capture_output=True, text=True, timeout=300)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("nucleus-example, protocol 2025-06-18\n")
     assert "refused: cat tried open:/etc/shadow" in done.stdout
