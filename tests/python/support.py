@@ -3,11 +3,13 @@
 
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
+ASKED = signal.SIGUSR2  # no test sends it
 BINDINGS = HERE.parents[1] / "bindings" / "python"
 sys.path.append(str(HERE.parent))
 from patience import SLOWNESS, patience, rounds  # noqa: E402
@@ -68,7 +70,7 @@ def leftovers(before):
     return files, [pid for pid in children() if pid not in before[1]]
 
 
-def run_python(code, *args, seconds=300.0, env=None, flags=(), code_wanted=0, **how):
+def run_python(code, *args, seconds=300.0, env=None, flags=(), code_wanted=0, input=None, **how):
     """Runs Python code in a fresh interpreter that can import nucleus and this module; gives what it printed.
 
     Warnings are errors there. It fails unless the code ends with `code_wanted`.
@@ -76,11 +78,22 @@ def run_python(code, *args, seconds=300.0, env=None, flags=(), code_wanted=0, **
     env = dict(os.environ, **(env or {}))
     env["PYTHONPATH"] = os.pathsep.join([str(BINDINGS), str(HERE)])
     env.setdefault("PYTHONWARNINGS", "error")
-    how.setdefault("stdin", subprocess.DEVNULL)
-    done = subprocess.run([sys.executable, "-B", *flags, "-c", code, *map(str, args)], env=env,
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False,
-                          timeout=patience(seconds), **how)
-    assert done.returncode == code_wanted, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+    # A test that hangs says where. (faulthandler's own timer hangs in what was forked, at its exit.)
+    code = f"import faulthandler; faulthandler.register({int(ASKED)}, chain=True)\n{code}"
+    how["stdin"] = how.get("stdin", subprocess.DEVNULL) if input is None else subprocess.PIPE
+    done = subprocess.Popen([sys.executable, "-B", *flags, "-c", code, *map(str, args)], env=env,
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **how)
+    try:
+        out, err = done.communicate(input, timeout=patience(seconds))
+    except subprocess.TimeoutExpired:
+        done.send_signal(ASKED)
+        try:
+            out, err = done.communicate(timeout=patience(10))
+        except subprocess.TimeoutExpired:
+            done.kill()
+            out, err = done.communicate()
+        raise AssertionError(f"not done within {seconds} s\n{out}\n{err}") from None
+    assert done.returncode == code_wanted, f"exit {done.returncode}\n{out}\n{err}"
     # A finalizer that fails is only printed.
-    assert "Exception ignored" not in done.stderr, done.stderr
-    return done.stdout
+    assert "Exception ignored" not in err, err
+    return out

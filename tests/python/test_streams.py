@@ -51,9 +51,9 @@ def test_standard_input():
 def test_the_callers_standard_input_is_not_touched():
     code = ("import nucleus, sys; print(nucleus.run(['cat'], capture_output=True).stdout);"
             "print(sys.stdin.readline())")
-    assert run_python(code, stdin=None, input="mine\n").split() == ["b''", "mine"]
+    assert run_python(code, input="mine\n").split() == ["b''", "mine"]
     code = "import nucleus, sys; print(nucleus.run(['cat'], stdin=sys.stdin, capture_output=True).stdout)"
-    assert run_python(code, stdin=None, input="mine\n") == "b'mine\\n'\n"
+    assert run_python(code, input="mine\n") == "b'mine\\n'\n"
 
 
 def test_the_callers_output_by_default():
