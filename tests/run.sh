@@ -229,6 +229,7 @@ do_embed() {
 		test=${test##*/}
 		for_users "embedder: ${test#embed-}" "build-tests/gcc/tests/embed/$test"
 	done
+	for_users "examples in C" python3 -B tests/examples/c_test.py build-tests/gcc/tests/examples
 }
 
 do_fault() {

@@ -68,8 +68,10 @@ for cxx in g++ clang++; do
 			-fsyntax-only "$scratch/h.cc"
 	done
 done
-check "examples/embed.c as pedantic C11" gcc -std=c11 -pedantic -Wall -Wextra -Werror -Iinclude \
-	-fsyntax-only examples/embed.c
+for f in embed loop; do
+	check "examples/$f.c as pedantic C11" gcc -std=c11 -pedantic -Wall -Wextra -Werror -Iinclude \
+		-fsyntax-only examples/$f.c
+done
 
 # ---- an installation ----------------------------------------------------------------------------------
 
@@ -102,6 +104,13 @@ cli_runs() {
 }
 check "a program built by pkg-config against it runs" shared_program
 check "so does one that is linked statically" static_program
+# The commands that the examples tell, and what they do then.
+all_examples() (
+	mkdir "$out/examples" && cp examples/*.[ch] "$out/examples" && cd "$out/examples" &&
+		gcc -o embed embed.c $(pkg --cflags --libs) && gcc -o loop loop.c $(pkg --cflags --libs) && cd "$OLDPWD" &&
+		LD_LIBRARY_PATH=$libdir python3 -B tests/examples/c_test.py "$out/examples"
+)
+check "the examples, built by pkg-config against it, run" all_examples
 version() { [ "$(pkg --modversion)" = "$(LD_LIBRARY_PATH=$libdir "$root$prefix/bin/nucleus" version |
 	grep -o '[0-9][0-9.]*' | head -n 1)" ]; }
 check "pkg-config and the program agree on the version" version

@@ -1,0 +1,126 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""What the C examples print, and what is left of them.
+
+    c_test.py DIRECTORY [TEST...]
+
+DIRECTORY has the programs embed and loop. Ends with "N passed, N failed".
+"""
+
+import os
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+PROGRAMS = pathlib.Path("missing")
+PATIENCE = 120  # seconds, of a busy machine
+
+
+def run(*argv, **env):
+    """A program's end, its descriptors and variables being the tests' own."""
+    names = ("PATH", "LD_LIBRARY_PATH", "ASAN_OPTIONS", "GCOV_ERROR_FILE")
+    base = {name: os.environ[name] for name in names if name in os.environ}
+    return subprocess.run([str(a) for a in argv], stdin=subprocess.DEVNULL, capture_output=True,
+                          text=True, timeout=PATIENCE, env={**base, **env}, check=False)
+
+
+class Embed(unittest.TestCase):
+    def setUp(self):
+        self.project = pathlib.Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, self.project)
+
+    def embed(self, script):
+        return run(PROGRAMS / "embed", self.project, "sh", "-c", script)
+
+    def test_runs_in_the_workspace(self):
+        done = self.embed("pwd; echo made >file; exit 7")
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (7, "/workspace\n", ""))
+        self.assertEqual((self.project / "file").read_text(), "made\n")
+        self.assertEqual((self.project / "file").stat().st_uid, os.getuid())
+
+    def test_programs_of_the_workspace_run(self):
+        program = self.project / "job"
+        program.write_text("#!/bin/sh\necho job\n")
+        program.chmod(0o755)
+        self.assertEqual(self.embed("./job").stdout, "job\n")
+
+    def test_the_rest_is_out_of_reach(self):
+        secret = tempfile.NamedTemporaryFile("w", suffix=".secret")
+        self.addCleanup(secret.close)
+        self.assertEqual(self.embed(f"test -e {secret.name}").returncode, 1)
+
+    def test_errors_are_told(self):
+        done = run(PROGRAMS / "embed", self.project / "missing", "true")
+        self.assertEqual(done.returncode, 125)
+        self.assertIn(str(self.project / "missing"), done.stderr)
+        done = run(PROGRAMS / "embed", self.project, "no-such-program")
+        self.assertEqual(done.returncode, 125)
+        self.assertIn("no-such-program", done.stderr)
+        self.assertEqual(run(PROGRAMS / "embed").returncode, 2)
+
+    def test_a_signal_is_no_exit_status(self):
+        self.assertEqual(self.embed("kill -KILL $$").returncode, 125)
+
+
+class Loop(unittest.TestCase):
+    # job: outcome, bytes (None: messages of programs, in some number), a refusal that is told
+    WANTED = {
+        "hello": ("exited 0", len("hello\n"), None),
+        "status": ("exited 3", 0, None),
+        "signal": (f"signalled {int(signal.SIGTERM)}", 0, None),
+        "forever": ("timed out", 0, "time:limits.timeout"),
+        "flood": ("exited 0", 1000000, None),
+        "orphan": ("exited 0", len("started\n"), None),
+        "namespace": ("exited 4", None, "syscall:unshare(0x10000000)"),  # CLONE_NEWUSER
+        "program": ("exited 5", None, "exec:/tmp/mine"),
+        "hosts": ("exited 6", None, "write:/etc/hosts"),
+        "network": ("exited 7", None, "connect:192.0.2.1:443"),
+    }
+
+    def test_the_table(self):
+        start = time.monotonic()
+        done = run(PROGRAMS / "loop")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        # Its time limit is two seconds; the programs that sleep would for ten minutes.
+        self.assertGreater(time.monotonic() - start, 1.9)
+        head, *rows = done.stdout.splitlines()
+        self.assertEqual(head.split(), ["job", "outcome", "bytes", "refused"])
+        self.assertEqual([row.split()[0] for row in rows], list(self.WANTED))
+        for row in rows:
+            name, outcome, count, refused = re.fullmatch(r"(\S+) +(.*\S) +(\d+)  (.*)", row).groups()
+            with self.subTest(name):
+                wanted_outcome, wanted_count, wanted_refused = self.WANTED[name]
+                self.assertEqual(outcome, wanted_outcome)
+                if wanted_count is None:
+                    self.assertGreater(int(count), 10)
+                else:
+                    self.assertEqual(int(count), wanted_count)
+                if wanted_refused is None:
+                    self.assertEqual(refused, "-")
+                else:
+                    self.assertIn(wanted_refused, refused.split(", "))
+
+    def test_an_error_is_told(self):
+        """No descriptors for ten: those that were started end, and it says why."""
+        done = run("sh", "-c", f"ulimit -n 24; exec {PROGRAMS}/loop")
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
+        self.assertRegex(done.stderr, "^loop: .*")
+
+
+def main():
+    global PROGRAMS
+    PROGRAMS = pathlib.Path(sys.argv[1]).resolve()
+    result = unittest.main(argv=[sys.argv[0], *sys.argv[2:]], exit=False).result
+    bad = len(result.failures) + len(result.errors)
+    print(f"{max(result.testsRun - bad, 0)} passed, {bad} failed", flush=True)
+    return 1 if bad or result.skipped or result.testsRun == 0 else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
