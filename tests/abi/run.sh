@@ -68,7 +68,7 @@ for cxx in g++ clang++; do
 			-fsyntax-only "$scratch/h.cc"
 	done
 done
-for f in embed loop; do
+for f in embed loop check_example check_sandbox; do
 	check "examples/$f.c as pedantic C11" gcc -std=c11 -pedantic -Wall -Wextra -Werror -Iinclude \
 		-fsyntax-only examples/$f.c
 done
@@ -107,7 +107,9 @@ check "so does one that is linked statically" static_program
 # The commands that the examples tell, and what they do then.
 all_examples() (
 	mkdir "$out/examples" && cp examples/*.[ch] "$out/examples" && cd "$out/examples" &&
-		gcc -o embed embed.c $(pkg --cflags --libs) && gcc -o loop loop.c $(pkg --cflags --libs) && cd "$OLDPWD" &&
+		gcc -o embed embed.c $(pkg --cflags --libs) && gcc -o loop loop.c $(pkg --cflags --libs) &&
+		gcc -o check_example check_example.c check_sandbox.c $(pkg --cflags --libs) \
+			$(pkg-config --cflags --libs check) && cd "$OLDPWD" &&
 		LD_LIBRARY_PATH=$libdir python3 -B tests/examples/c_test.py "$out/examples"
 )
 check "the examples, built by pkg-config against it, run" all_examples

@@ -4,12 +4,13 @@
 
     c_test.py DIRECTORY [TEST...]
 
-DIRECTORY has the programs embed and loop. Ends with "N passed, N failed".
+DIRECTORY has the programs embed, loop and check_example. Ends with "N passed, N failed".
 """
 
 import os
 import pathlib
 import re
+import select
 import shutil
 import signal
 import subprocess
@@ -28,6 +29,18 @@ def run(*argv, **env):
     base = {name: os.environ[name] for name in names if name in os.environ}
     return subprocess.run([str(a) for a in argv], stdin=subprocess.DEVNULL, capture_output=True,
                           text=True, timeout=PATIENCE, env={**base, **env}, check=False)
+
+
+def has_ended(pid):
+    """Whether a process is gone, or is soon; it may be a zombie whose new parent does not hurry."""
+    try:
+        fd = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    try:
+        return bool(select.select([fd], [], [], 5)[0])  # less than the sandbox's own limit of 10 s
+    finally:
+        os.close(fd)
 
 
 class Embed(unittest.TestCase):
@@ -111,6 +124,47 @@ class Loop(unittest.TestCase):
         done = run("sh", "-c", f"ulimit -n 24; exec {PROGRAMS}/loop")
         self.assertEqual((done.returncode, done.stdout), (1, ""))
         self.assertRegex(done.stderr, "^loop: .*")
+
+
+class Check(unittest.TestCase):
+    def passes(self, **env):
+        done = run(PROGRAMS / "check_example", **env)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertEqual(done.stdout.splitlines()[-1], "100%: Checks: 9, Failures: 0, Errors: 0")
+
+    def fails(self, counts, started, **env):
+        done = run(PROGRAMS / "check_example", CHECK_EXAMPLE_FAILS="1", **env)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(counts, done.stdout)
+        # The test that failed says all that it knows of the program.
+        self.assertRegex(done.stdout, re.compile(
+            r"check_example\.c:\d+:F:failing:this_assertion_fails:0: exited 9; stdout: out\n; "
+            r"stderr: err\n.*; refused: syscall:unshare\(0x10000000\) \(seccomp, EPERM\)$", re.M | re.S))
+        # A body's failure is the body's own line.
+        source = pathlib.Path(__file__).parents[2] / "examples/check_example.c"
+        line = 1 + source.read_text().splitlines().index(
+            "\tck_assert_int_eq(unshare(CLONE_NEWUSER), 0); /* it is refused */")
+        self.assertRegex(done.stdout, re.compile(
+            rf":F:failing:a_body_that_fails:\d+: in the sandbox: exited 1; .*check_example\.c:{line}: "
+            "Assertion 'unshare", re.S))
+        self.assertRegex(done.stdout, r":F:failing:a_body_that_crashes:\d+: in the sandbox: "
+                                      rf"ended by signal {int(signal.SIGABRT)};")
+        pids = re.findall(r"^left running: (\d+)$", done.stderr, re.M)
+        self.assertEqual(len(pids), started)
+        for pid in pids:
+            self.assertTrue(has_ended(int(pid)))
+
+    def test_passes(self):
+        self.passes()
+
+    def test_passes_without_fork(self):
+        self.passes(CK_FORK="no")
+
+    def test_failures_are_told_and_nothing_is_left(self):
+        self.fails("Checks: 14, Failures: 3, Errors: 1", 2)
+
+    def test_failures_without_fork(self):
+        self.fails("Checks: 13, Failures: 3, Errors: 0", 1, CK_FORK="no")
 
 
 def main():
