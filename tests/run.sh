@@ -81,14 +81,14 @@ by() (
 		shift && "$@"
 	fi
 )
-# for_users WHAT COMMAND...
+# for_users WHAT COMMAND...: as root and as a user, at the same time
 for_users() {
+	what=$1
+	shift
 	for u in $users; do
-		what=$1
-		shift
-		part "$what" "$u" by "$u" "$@"
-		set -- "$what" "$@"
+		part "$what" "$u" by "$u" env --default-signal=INT,QUIT "$@" & # & has them ignored
 	done
+	wait
 }
 
 # ---- builds --------------------------------------------------------------------------------------------
@@ -117,6 +117,7 @@ compile() {
 	# Of a build for fuzzing only the fuzzers: other programs are not made for its flags.
 	case $dir in
 	*/fuzz) ninja -C "$dir" $(ninja -C "$dir" -t targets all | sed -n 's|^\(tests/fuzz/fuzz-[a-z]*\): .*|\1|p') ;;
+	*/gcc) ninja -C "$dir" all benches ;;
 	*) ninja -C "$dir" ;;
 	esac
 }
@@ -310,9 +311,12 @@ fuzz() {
 		-artifact_prefix="$builds/crash-$name-" "$builds/corpus-$name" "tests/fuzz/corpus/$name"
 }
 
+# In turns: it builds, and both in the same place.
 do_quickstart() {
 	need_gcc || return
-	for_users "examples/quickstart.sh" sh examples/quickstart.sh
+	for u in $users; do
+		part "examples/quickstart.sh" "$u" by "$u" sh examples/quickstart.sh
+	done
 }
 
 begin=$(date +%s)
