@@ -165,6 +165,24 @@ def test_communicate_after_a_timeout(text):
     assert all(e.timeout == 0.2 and e.cmd == p.args for e in expired)
 
 
+def test_output_that_is_taken_away_is_not_waited_for():
+    # A program can open its pipes in /proc/self/fd, and read what the caller was told is there.
+    with nucleus.Popen(["sh", "-c", "printf a; printf b >&2; exec sleep 60"], stdout=PIPE, stderr=PIPE) as p:
+        until(lambda: select.select([p.stdout], [], [], 0)[0] and select.select([p.stderr], [], [], 0)[0])
+        taken = []
+
+        def thief(name, _):
+            taken.append(os.read((p.stderr if name == "stdout" else p.stdout).fileno(), 9))
+
+        begun = time.monotonic()
+        with pytest.raises(nucleus.TimeoutExpired):
+            p.communicate(timeout=0.2, on_output=thief)
+        assert time.monotonic() - begun < patience(30)
+        assert taken in ([b"a"], [b"b"])
+        assert os.get_blocking(p.stdout.fileno()) and os.get_blocking(p.stderr.fileno())
+        p.kill()
+
+
 def test_output_so_far():
     p = Popen(["sh", "-c", "echo early; exec sleep 100000"], stdout=PIPE)
     assert select.select([p.stdout], [], [], patience(60))[0]

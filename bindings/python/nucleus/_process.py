@@ -296,6 +296,18 @@ class _Pump:
 
     def run(self, deadline: Optional[float]) -> bool:
         """False when the deadline came first."""
+        # Programs may open the pipes in /proc/self/fd, and take away what this is about to read. The other
+        # end of a pipe is a description of its own: the program does not see this.
+        for fd in self._files:
+            os.set_blocking(fd, False)
+        try:
+            return self._move(deadline)
+        finally:
+            for stream, _ in self._files.values():
+                if not stream.closed:
+                    os.set_blocking(stream.fileno(), True)  # the caller may read what is left
+
+    def _move(self, deadline: Optional[float]) -> bool:
         handle, poll = self._handle, select.poll()
         for fd in self._files:
             poll.register(fd, select.POLLIN)
@@ -336,7 +348,10 @@ class _Pump:
         return handle.finish()
 
     def _read(self, fd: int, poll: "select.poll") -> int:
-        data = os.read(fd, _CHUNK)
+        try:
+            data = os.read(fd, _CHUNK)
+        except BlockingIOError:
+            return 0
         stream, sink = self._files[fd]
         if data:
             sink.feed(data)
