@@ -19,6 +19,7 @@ from support import children, fds, leftovers, patience, run_python, until
 
 FOREVER = ["sleep", "100000"]
 BIG = 2_000_000
+PIPE_SIZE = 65536
 
 
 @pytest.fixture(autouse=True)
@@ -181,6 +182,30 @@ def test_output_that_is_taken_away_is_not_waited_for():
         assert taken in ([b"a"], [b"b"])
         assert os.get_blocking(p.stdout.fileno()) and os.get_blocking(p.stderr.fileno())
         p.kill()
+
+
+def fill_the_input(p):
+    """More than the pipe holds, of which its end is in a buffer of the caller's."""
+    p.stdin.write(b"x" * PIPE_SIZE)
+    p.stdin.write(b"end")
+
+
+def test_input_in_a_buffer_that_nobody_reads_ends_in_time():
+    p = Popen(["sleep", "60"], stdin=PIPE, stdout=PIPE)
+    fill_the_input(p)
+    begun = time.monotonic()
+    with pytest.raises(nucleus.TimeoutExpired):
+        p.communicate(b"more", timeout=0.2)
+    assert time.monotonic() - begun < patience(30)
+    p.close()
+
+
+def test_input_in_a_buffer_comes_first():
+    with Popen(["sh", "-c", "sleep 0.3; tail -c 7"], stdin=PIPE, stdout=PIPE) as p:
+        fill_the_input(p)
+        with pytest.raises(nucleus.TimeoutExpired):
+            p.communicate(b"more", timeout=0)
+        assert p.communicate()[0] == b"endmore"
 
 
 def test_output_so_far():
@@ -369,6 +394,16 @@ def test_forgetting_it_ends_it():
         del p
         gc.collect()
     assert pid not in children()
+
+
+def test_forgetting_it_waits_for_no_reader_of_its_input():
+    p = Popen(["sleep", "60"], stdin=PIPE)
+    fill_the_input(p)
+    begun = time.monotonic()
+    with pytest.warns(ResourceWarning):
+        del p
+        gc.collect()
+    assert time.monotonic() - begun < patience(30)
 
 
 def test_forgetting_what_has_ended(recwarn):

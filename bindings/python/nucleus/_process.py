@@ -2,7 +2,6 @@
 """run() and Popen: subprocess, for programs that are not yours."""
 
 import errno
-import fcntl
 import io
 import operator
 import os
@@ -253,8 +252,11 @@ class Popen:
     def __del__(self) -> None:
         handle = getattr(self, "_handle", None)
         if handle is not None and handle.running:
-            warnings.warn(f"sandbox {handle.pid} is still running, and is ended", ResourceWarning,
-                          source=self)
+            try:
+                warnings.warn(f"sandbox {handle.pid} is still running, and is ended", ResourceWarning,
+                              source=self)
+            finally:
+                handle.close()  # before stdin, which is flushed when it is forgotten
 
 
 def _milliseconds(deadline: Optional[float]) -> int:
@@ -366,22 +368,17 @@ class _Pump:
         stdin = self._stdin
         if stdin is None or stdin.closed:
             return -1
-        try:
-            stdin.flush()
-        except BrokenPipeError:
-            self._input = memoryview(b"")
-        if not self._input:
-            self._close_stdin()
-            return -1
         fd: int = stdin.fileno()
         # The pipe's other end is a description of its own: the program does not see this.
-        fcntl.fcntl(fd, fcntl.F_SETFL, fcntl.fcntl(fd, fcntl.F_GETFL) | os.O_NONBLOCK)
+        os.set_blocking(fd, False)
         poll.register(fd, select.POLLOUT)
-        return fd
+        return self._write(fd, poll)
 
     def _write(self, fd: int, poll: "select.poll") -> int:
         try:
-            self._input = self._input[os.write(fd, self._input[:_CHUNK]):]
+            self._stdin.flush()  # what the caller has written before
+            if self._input:
+                self._input = self._input[os.write(fd, self._input[:_CHUNK]):]
         except BlockingIOError:
             return fd
         except BrokenPipeError:  # it does not want to know
