@@ -297,6 +297,18 @@ def test_it_does_not_change():
     assert nucleus.run(["sh", "-c", "ls -d /b"], policy=policy, stderr=nucleus.DEVNULL).returncode == 2
 
 
+def test_a_copy_is_the_same():
+    run_python("""if 1:
+        import copy, gc, nucleus
+        policy = nucleus.Policy(mode="agent")
+        for other in (copy.copy(policy), copy.deepcopy([policy])[0]):
+            assert other.dump() == policy.dump()
+            del other
+            gc.collect()
+        nucleus.run(["true"], policy=policy, check=True)
+        """)
+
+
 # ---- what it tells -------------------------------------------------------------------------------
 
 def test_explain_dump_and_why(tmp_path):

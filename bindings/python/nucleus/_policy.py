@@ -196,6 +196,12 @@ class Policy:
         answer: Dict[str, Any] = json.loads(take(out))
         return answer
 
+    def __copy__(self) -> "Policy":
+        return self  # it does not change, and two would free one object of the library's
+
+    def __deepcopy__(self, _: Any) -> "Policy":
+        return self
+
     def __repr__(self) -> str:
         return f"Policy({json.loads(self.dump('json'))!r})"
 
