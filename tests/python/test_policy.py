@@ -236,6 +236,15 @@ def test_values_that_are_none(options):
         Policy(**options)
 
 
+@pytest.mark.parametrize("option", ["bind_port", "connect_port"])
+@pytest.mark.parametrize("ports", [list, lambda: iter([]), lambda: (p for p in range(0)), set, {}.keys],
+                         ids=["list", "iterator", "generator", "set", "keys"])
+def test_no_ports_are_not_every_port(option, ports):
+    with pytest.raises(ValueError, match="every port"):
+        Policy(**{option: ports()}, **HOST_NETWORK)
+    assert dumped(**{option: (p for p in [80, 81])})["network"] == {option.replace("_", "-") + "s": [80, 81]}
+
+
 @pytest.mark.parametrize("seconds", [0.0001, 1e-9, datetime.timedelta(microseconds=1)])
 def test_a_very_short_time_is_not_none(seconds):
     """0 is no limit at all: what is less than a millisecond must not become that."""

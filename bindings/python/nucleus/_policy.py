@@ -238,9 +238,10 @@ class Policy:
                     raise ValueError(f"{origin}: a name cannot have a '=': {k!r}")
                 call(lib.policy_add, self._policy, name, word + b"=" + encode(v, f"{origin}: {k!r}"))
         elif kind == "list" and not isinstance(value, (str, bytes, os.PathLike, int, Mapping)):
-            for number, item in enumerate(value):
+            items = list(value)  # an iterator does not tell that it has none
+            for number, item in enumerate(items):
                 call(lib.policy_add, self._policy, name, _scalar(key, item, f"{origin}: item {number}"))
-            if not value and _OPTIONS[key]["metavar"] == "PORT":
+            if not items and _OPTIONS[key]["metavar"] == "PORT":
                 raise ValueError(f"{origin}: an empty list would allow every port: leave it out, or None")
         else:
             if isinstance(value, (Mapping, list, tuple)):
