@@ -272,9 +272,9 @@ class Policy:
             found: List[str] = []
             while lib.sandbox_warning(sandbox, len(found)) is not None:
                 found.append(text(lib.sandbox_warning(sandbox, len(found))) or "")
-            self._warnings = tuple(found)
             for words in found:
                 warnings.warn(words, NucleusWarning, stacklevel=_depth_of_caller())
+            self._warnings = tuple(found)  # not before: where it is an error, it is one each time
         return sandbox
 
 
