@@ -32,6 +32,8 @@ static const struct {
 	{ NUC_OP_MKDIR, ELOOP, "mount", "the root file system has a symbolic link there" },
 	{ NUC_OP_MAP_UID, EACCES, "user namespace", "the calling process must be dumpable" },
 	{ NUC_OP_MAP_UID, EPERM, "user namespace", "see nucleus doctor" },
+	{ NUC_OP_CHDIR, EACCES, "mount",
+	  "the sandbox's user may not enter that directory of the host: see its owner and its mode" },
 	{ NUC_OP_CHDIR, ANY, "mount", "the directory to start in must exist inside: see --cwd" },
 	{ NUC_OP_AUDIT, EBADMSG, "mount audit",
 	  "the kernel mounted something otherwise than the plan says: please report this" },
