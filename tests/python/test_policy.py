@@ -3,6 +3,7 @@
 
 import ctypes
 import datetime
+import errno
 import json
 import os
 import pathlib
@@ -443,3 +444,32 @@ def test_policies_are_freed():
         assert grown < 8192, f"{grown} KiB more"
         """
     run_python(code)
+
+
+@pytest.mark.parametrize("word,words", [
+    ("preexec_fn", "nothing of the caller's runs in a sandbox"), ("universal_newlines", "it is text="),
+    ("start_new_session", "a session of its own"),
+    ("limits", r"as limits_timeout; or of a mapping: Policy\(\{'limits': \.\.\.\}\)")])
+def test_words_of_subprocess_and_of_documents(word, words):
+    for name, function in (("run", nucleus.run), ("Popen", nucleus.Popen)):
+        with pytest.raises(TypeError, match=rf"^{name}\(\) got .* '{word}': .*{words}"):
+            function(["true"], **{word: None})
+    with pytest.raises(TypeError, match=words):
+        Policy(**{word: None})
+
+
+def test_a_mapping_where_a_list_is_wanted():
+    with pytest.raises(TypeError, match="volumes=: a value or a sequence is wanted, not dict"):
+        Policy(volumes={"/usr/share": "/a"})
+    with pytest.raises(TypeError, match="workspace=: one value is wanted, not list"):
+        Policy(workspace=["."])
+
+
+def test_formats_that_do_not_exist():
+    policy = Policy(mode="agent")
+    for function, known in ((policy.dump, "toml, json, text"), (policy.explain, "text, json")):
+        with pytest.raises(NucleusError, match=rf"(?s)no format 'yaml'.*one of: {known}") as caught:
+            function("yaml")
+        assert caught.value.errno == errno.EINVAL
+        for format in known.split(", "):
+            assert function(format)

@@ -449,3 +449,12 @@ def is_sandbox(pid):
 def test_constants_are_subprocesss():
     assert (nucleus.PIPE, nucleus.DEVNULL, nucleus.STDOUT) == (subprocess.PIPE, subprocess.DEVNULL, subprocess.STDOUT)
     assert issubclass(nucleus.TimeoutExpired, subprocess.TimeoutExpired)
+
+
+def test_freezing_without_a_control_group():
+    with nucleus.Popen(["sleep", "60"]) as p:
+        for what in (p.freeze, p.thaw):
+            with pytest.raises(nucleus.NucleusError, match="no control group") as caught:
+                what()
+            assert caught.value.errno == errno.EOPNOTSUPP and "limits_cgroup" in caught.value.hint
+        p.kill()

@@ -249,3 +249,37 @@ def test_descriptors():
             os.close(fd)
     with pytest.raises(OSError):
         nucleus.run(["true"], pass_fds=[w])
+
+
+# ---- what is said of mistakes ------------------------------------------------------------------
+
+def test_a_command_line_as_one_string():
+    with pytest.raises(FileNotFoundError, match="(?s)'ls -l'.*give a list, or shell=True"):
+        nucleus.run("ls -l")
+    for args in ("no-such-program", ["no such program"], ["no-such-program", "-l"]):
+        with pytest.raises(FileNotFoundError) as caught:
+            nucleus.run(args)
+        assert "shell=True" not in caught.value.hint
+
+
+def test_a_directory_to_start_in_that_is_not_there():
+    with pytest.raises(FileNotFoundError) as caught:
+        nucleus.run(["true"], cwd="/no/such/directory")
+    assert caught.value.origin == "cwd="
+    with pytest.raises(nucleus.NucleusError, match="absolute"):
+        nucleus.run(["true"], cwd="sub")
+
+
+def test_a_workspace_that_may_not_be_entered(tmp_path):
+    tmp_path.chmod(0)
+    try:
+        with pytest.raises(PermissionError) as caught:
+            nucleus.run(["true"], workspace=tmp_path)
+    finally:
+        tmp_path.chmod(0o700)
+    assert "owner" in caught.value.hint and "mode" in caught.value.hint
+
+
+def test_a_time_limit_is_no_programs():
+    done = nucleus.run(["sleep", "60"], limits_timeout=0.1)
+    assert str(done.denials[-1]).startswith("time:limits.timeout: refused by time limit")

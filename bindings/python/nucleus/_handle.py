@@ -61,7 +61,9 @@ class Denial(NamedTuple):
 
     def __str__(self) -> str:
         what = self.query if self.target is not None else str(self.operation)
-        words = f"{self.program or '?'}[{self.pid or '?'}]: {what}: {self.errno or 'refused'} by {self.layer}"
+        words = f"{what}: {self.errno or 'refused'} by {self.layer}"
+        if self.program or self.pid:  # a time limit is nobody's
+            words = f"{self.program or '?'}[{self.pid or '?'}]: " + words
         words += f": {self.rule}" if self.rule else ""
         words += f" ({self.certainty})" if self.certainty not in (None, "certain") else ""
         return words + (f"; to allow it: {self.fix}" if self.fix else "")
@@ -171,7 +173,13 @@ class Handle:
         with self._lock:
             if not self._open:
                 raise ProcessLookupError(errno.ESRCH, "the sandbox has ended")
-            check((lib.process_freeze if frozen else lib.process_thaw)(self._process))
+            result = (lib.process_freeze if frozen else lib.process_thaw)(self._process)
+            if result == -errno.EOPNOTSUPP:
+                raise NucleusError(
+                    errno.EOPNOTSUPP, "the sandbox has no control group to be frozen with", "run",
+                    "cgroup", hint="limits_cgroup=True, where the host has such groups: see "
+                    "python3 -m nucleus")
+            check(result)
 
     def drain(self) -> None:
         """Takes what can be told by now into `denials`. Never waits."""

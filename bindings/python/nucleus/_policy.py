@@ -4,6 +4,7 @@
 import contextlib
 import datetime
 import difflib
+import errno
 import json
 import os
 import sys
@@ -11,9 +12,9 @@ import threading
 import warnings
 import weakref
 from ctypes import byref, c_void_p
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
+from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
 
-from ._errors import NucleusWarning, call, check
+from ._errors import NucleusError, NucleusWarning, call, check
 from ._library import lib, take, text
 
 Source = Union[None, str, bytes, "os.PathLike[str]", Mapping[str, Any], "Policy"]
@@ -44,10 +45,39 @@ _TYPES = {key: option["type"] for key, option in _OPTIONS.items()}
 KEYWORDS = {_name(option[by]): key for by in ("flag", "key") for key, option in _OPTIONS.items()}
 
 
+# What subprocess takes and this does not, because a sandbox has it so always, or never.
+_OF_SUBPROCESS = {
+    "close_fds": "no descriptors come along but those of pass_fds",
+    "creationflags": "that is for Windows",
+    "executable": "the program is the first of args",
+    "extra_groups": "a sandbox's program has one group",
+    "pipesize": "pipes have the kernel's default size",
+    "preexec_fn": "nothing of the caller's runs in a sandbox",
+    "restore_signals": "a sandbox's program starts with the default handlers",
+    "start_new_session": "a sandbox is a session of its own",
+    "startupinfo": "that is for Windows",
+    "umask": "a sandbox has a umask of its own",
+    "universal_newlines": "it is text=",
+}
+
+
 def unknown_keyword(function: str, word: str, also: Sequence[str] = ()) -> TypeError:
     near = difflib.get_close_matches(word, [*KEYWORDS, *also], 1)
-    mean = f": did you mean '{near[0]}'?" if near else ": see nucleus.options()"
-    return TypeError(f"{function} got an unexpected keyword argument '{word}'{mean}")
+    table = [key for key in _OPTIONS if key.startswith(word + ".")]
+    if word in _OF_SUBPROCESS:
+        mean = _OF_SUBPROCESS[word]
+    elif table:
+        mean = (f"its options are keywords each, as {_name(table[0])}; or of a mapping: "
+                f"Policy({{'{word}': ...}})")
+    else:
+        mean = f"did you mean '{near[0]}'?" if near else "see nucleus.options()"
+    return TypeError(f"{function} got an unexpected keyword argument '{word}': {mean}")
+
+
+def check_keywords(function: str, options: Iterable[str], own: Sequence[str] = ()) -> None:
+    for word in options:
+        if word not in KEYWORDS:
+            raise unknown_keyword(function, word, own)
 
 
 def encode(value: Any, what: str) -> bytes:
@@ -82,6 +112,12 @@ def _scalar(key: str, value: Any, what: str) -> bytes:
             raise TypeError(f"{what}: str, bytes or a path is wanted, not {type(value).__name__}")
         return str(value).encode()
     return encode(value, what)
+
+
+def _check_format(result: int, format: str, known: str) -> None:
+    if result == -errno.EINVAL:
+        raise NucleusError(errno.EINVAL, f"there is no format {format!r}", hint=f"one of: {known}")
+    check(result)
 
 
 def _words(word: str) -> str:
@@ -132,8 +168,7 @@ class Policy:
         elif source is not None and not isinstance(source, Policy):
             call(lib.policy_load, self._policy, encode(source, "policy"))
         for word, value in options.items():
-            if word not in KEYWORDS:
-                raise unknown_keyword("Policy()", word)
+            check_keywords("Policy()", (word,))
             self._add(KEYWORDS[word], value, _words(word))
 
     @classmethod
@@ -160,7 +195,8 @@ class Policy:
         """The options that are set, as a document ("toml", "json"), or as "text" with their origins."""
         out = c_void_p()
         with self._lock:
-            check(lib.policy_dump(self._policy, encode(format, "format"), byref(out)))
+            result = lib.policy_dump(self._policy, encode(format, "format"), byref(out))
+            _check_format(result, format, "toml, json, text")
         return take(out)
 
     @property
@@ -173,7 +209,8 @@ class Policy:
         """The plan in words ("text"), or as canonical "json", which is what hash() hashes."""
         out = c_void_p()
         with self._sandbox() as sandbox:
-            check(lib.sandbox_explain(sandbox, encode(format, "format"), byref(out)))
+            result = lib.sandbox_explain(sandbox, encode(format, "format"), byref(out))
+            _check_format(result, format, "text, json")
         return take(out)
 
     def hash(self) -> str:
@@ -245,7 +282,8 @@ class Policy:
                 raise ValueError(f"{origin}: an empty list would allow every port: leave it out, or None")
         else:
             if isinstance(value, (Mapping, list, tuple)):
-                raise TypeError(f"{origin}: one value is wanted, not {type(value).__name__}")
+                wanted = "a value or a sequence" if kind == "list" else "one value"
+                raise TypeError(f"{origin}: {wanted} is wanted, not {type(value).__name__}")
             call(lib.policy_set, self._policy, name, _scalar(key, value, origin))
 
     # ---- what is compiled from it
@@ -290,9 +328,7 @@ def _depth_of_caller() -> int:
 
 def policy_for(function: str, policy: Source, options: Dict[str, Any], own: Sequence[str]) -> Policy:
     """The policy of a start: `policy` and the options that its other arguments are."""
-    for word in options:
-        if word not in KEYWORDS:
-            raise unknown_keyword(function, word, own)
+    check_keywords(function, options, own)
     options = {word: value for word, value in options.items() if value is not None}
     if isinstance(policy, Policy):
         return policy.extend(**options) if options else policy

@@ -12,10 +12,10 @@ import warnings
 from subprocess import DEVNULL, PIPE, STDOUT
 from typing import Any, Callable, Dict, Mapping, Optional, Sequence, Tuple
 
-from ._errors import TimeoutExpired
+from ._errors import NucleusError, TimeoutExpired
 from ._handle import Denial, Handle, arguments
 from ._output import Callback, Sink, Text, text_mode
-from ._policy import Source, policy_for
+from ._policy import Source, check_keywords, policy_for
 from ._result import CompletedProcess, conclude
 from ._stdio import STREAMS, File, Stdio
 
@@ -29,12 +29,19 @@ def start(handle: Handle, function: str, own: Sequence[str], args: Any, stdio: S
     """Starts a program with the arguments that run(), Popen and aio share."""
     vector = arguments(args, shell)
     if cwd is not None:
-        options["process_cwd"] = cwd
+        options["cwd"] = cwd
     if env is not None:
         options["env"] = env
     if pass_fds:
         options["process_pass_fds"] = list(pass_fds)
-    handle.start(policy_for(function, policy, options, own), vector, stdio.inside)
+    compiled = policy_for(function, policy, options, own)
+    try:
+        handle.start(compiled, vector, stdio.inside)
+    except NucleusError as error:
+        one = isinstance(args, (str, bytes)) and b" " in vector[0]
+        if one and (error.layer, error.errno) == ("exec", errno.ENOENT):
+            error.hint = "it is taken as the name of a program: give a list, or shell=True"
+        raise
 
 
 OWN = ("args", "stdin", "stdout", "stderr", "shell", "cwd", "encoding", "errors", "text", "env", "pass_fds",
@@ -49,7 +56,8 @@ class Popen:
     stdin: None is /dev/null, not the caller's own: that may be the caller's protocol.
     stdout, stderr: None is the caller's own; PIPE, DEVNULL, STDOUT, a descriptor, a file.
     text, encoding, errors: streams of text; UTF-8 and "replace" unless told otherwise.
-    cwd: a directory inside the sandbox. env: variables beside the sandbox's own few; none is inherited.
+    cwd: a directory inside the sandbox, as an absolute path: "/workspace/src".
+    env: variables beside the sandbox's own few; none is inherited.
     pass_fds: descriptors that are open inside under the same number.
     policy: a Policy, a path, a mapping; with **options, the table's options as keywords, see Policy.
 
@@ -466,6 +474,7 @@ def run(args: Any, *, stdin: File = None, input: Any = None, stdout: File = None
 
     Whatever is raised, KeyboardInterrupt too, the sandbox is gone by then. Since: 0.1
     """
+    check_keywords("run()", options, OWN)
     stdin, stdout, stderr, keep = streams_of_run(input, stdin, stdout, stderr, capture_output,
                                                  max_output, on_output)
     with Popen(args, stdin=stdin, stdout=stdout, stderr=stderr, shell=shell, cwd=cwd, encoding=encoding,
