@@ -465,7 +465,8 @@ def run(args: Any, *, stdin: File = None, input: Any = None, stdout: File = None
     input: bytes (str if text), the program's whole standard input.
     capture_output: the result has stdout and stderr. Both are kept as bytes, or as str if text.
     timeout: seconds; then the sandbox is ended, and TimeoutExpired raised with what there was in its
-        `result`. (The option limits_timeout is kept by the sandbox itself: outcome "timed out".)
+        `result`; a workspace in mode copy-in-out is carried back as it was then. (The option
+        limits_timeout is kept by the sandbox itself: outcome "timed out".)
     check: CalledProcessError unless the program exited with 0. Nothing else about how it ended raises.
     max_output: captures, but keeps this many bytes of each stream; the rest is read and counted, so that
         the program is not held up.
