@@ -256,6 +256,14 @@ def test_a_very_short_time_is_not_none(seconds):
     assert done.outcome == "timed out"
 
 
+def test_an_option_that_does_not_exist_is_no_file():
+    with pytest.raises(NucleusError) as caught:
+        Policy({"mod": "agent"})
+    assert not isinstance(caught.value, FileNotFoundError)
+    with pytest.raises(FileNotFoundError):
+        Policy("/no/such/policy.toml")
+
+
 def test_errors_tell_all():
     with pytest.raises(NucleusError) as caught:
         Policy(workspace_mode="bind-wr")

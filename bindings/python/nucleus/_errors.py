@@ -49,7 +49,7 @@ class NucleusError(OSError):
         return words.encode("utf-8", "backslashreplace").decode("utf-8")
 
     def __reduce__(self) -> Any:
-        return (_again, (self.errno, self.message, self.stage, self.layer, self.origin, self.hint))
+        return (_again, (type(self), self.errno, self.message, self.stage, self.layer, self.origin, self.hint))
 
     def as_dict(self) -> Dict[str, Any]:
         """As nucleus_error_json() has it: code, errno (name), stage, layer, message, origin, hint."""
@@ -97,14 +97,16 @@ class CalledProcessError(subprocess.CalledProcessError):
         return "\n  ".join([words] + [str(d) for d in self.result.denials[-3:]])
 
 
-def _class_for(code: int) -> Type[NucleusError]:
+def _class_for(code: int, layer: str = "") -> Type[NucleusError]:
+    if layer == "option":  # an option that does not exist is no file
+        return NucleusError
     if code == _errno.ENOENT:
         return NotFoundError
     return DeniedError if code in (_errno.EACCES, _errno.EPERM) else NucleusError
 
 
-def _again(code: int, *rest: Any) -> NucleusError:
-    return _class_for(code)(code, *rest)
+def _again(kind: Type[NucleusError], code: int, *rest: Any) -> NucleusError:
+    return kind(code, *rest)
 
 
 def from_record(code: int, record: c_void_p) -> NucleusError:
@@ -112,10 +114,10 @@ def from_record(code: int, record: c_void_p) -> NucleusError:
     if not record:
         return _class_for(-code)(-code, os.strerror(-code))
     try:
-        return _class_for(-code)(
+        layer = text(lib.error_layer(record)) or ""
+        return _class_for(-code, layer)(
             -code, text(lib.error_message(record)) or "", text(lib.error_stage(record)) or "",
-            text(lib.error_layer(record)) or "", text(lib.error_origin(record)),
-            text(lib.error_hint(record)))
+            layer, text(lib.error_origin(record)), text(lib.error_hint(record)))
     finally:
         lib.error_free(record)
         record.value = None
