@@ -349,6 +349,31 @@ def test_a_forked_child_leaves_the_parents_sandbox_alone(leave):
     run_python(code, env={"PYTHONWARNINGS": "ignore"})
 
 
+def test_a_forked_child_waits_for_no_thread_of_the_parents():
+    run_python("""if 1:
+        import nucleus, os, signal, threading
+        p = nucleus.Popen(["sleep", "100000"])
+        held, over = threading.Event(), threading.Event()
+        def hold():
+            with p._handle._lock:  # as while a workspace is carried back
+                held.set()
+                over.wait()
+        thread = threading.Thread(target=hold, daemon=True)
+        thread.start()
+        held.wait()
+        child = os.fork()
+        if child == 0:
+            signal.alarm(20)
+            assert (p.stats, p.pidfd, p.denials, p._handle.denial_fd) == ({}, -1, (), -1)
+            repr(p), p.close()
+            os._exit(0)
+        assert os.waitpid(child, 0)[1] == 0
+        over.set()
+        thread.join()
+        p.close()
+        """, env={"PYTHONWARNINGS": "ignore"})
+
+
 def test_a_server_with_workers():
     """gunicorn's model: all is imported and compiled, then workers are forked, serve, and are ended or killed."""
     code = COUNT + """

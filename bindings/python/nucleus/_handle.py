@@ -147,14 +147,18 @@ class Handle:
     @property
     def pidfd(self) -> int:
         """Readable when the sandbox has ended; -1 once it is closed. Not to be closed, nor read."""
+        if not self.mine:  # before the lock, which another thread may have held at the fork
+            return -1
         with self._lock:
-            return int(lib.process_pidfd(self._process)) if self._open and self.mine else -1
+            return int(lib.process_pidfd(self._process)) if self._open else -1
 
     @property
     def denial_fd(self) -> int:
         """Readable when drain() may find something; -1 when there is nothing to tell."""
+        if not self.mine:
+            return -1
         with self._lock:
-            return max(-1, int(lib.process_denial_fd(self._process))) if self._open and self.mine else -1
+            return max(-1, int(lib.process_denial_fd(self._process))) if self._open else -1
 
     def signal(self, number: int) -> None:
         """Sends a signal; nothing happens if it has ended. SIGKILL ends the whole sandbox."""
@@ -198,11 +202,13 @@ class Handle:
 
     def read_stats(self) -> Dict[str, int]:
         """What is known by now, by name; a limit that is not set is left out."""
+        if not self.mine:
+            return dict(self.stats)
         found: Dict[str, int] = {}
         value = c_uint64()
         process, there, ask = self._process, byref(value), lib.process_stats  # some thirty times
         with self._lock:
-            if not self._open or not self.mine:
+            if not self._open:
                 return dict(self.stats)
             for name, word in _STATS:
                 if ask(process, name, there) == 0 and value.value != _UNLIMITED:
