@@ -262,6 +262,16 @@ def test_an_option_that_does_not_exist_is_no_file():
     assert not isinstance(caught.value, FileNotFoundError)
     with pytest.raises(FileNotFoundError):
         Policy("/no/such/policy.toml")
+    with pytest.raises(NucleusError, match="did you mean mode"):
+        Policy({"mod": None})
+
+
+def test_an_error_is_not_seen_as_more_than_it_is():
+    with pytest.raises(FileNotFoundError) as caught:
+        nucleus.run(["\x1b[31m\n\u202eno"])
+    assert "\x1b[31m\n\u202eno" in caught.value.message
+    first, *rest = str(caught.value).split("\n")
+    assert r"\x1b[31m\n\u202eno" in first and len(rest) == 1 and "\u202e" not in str(caught.value)
 
 
 def test_errors_tell_all():

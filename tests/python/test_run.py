@@ -249,6 +249,8 @@ def test_descriptors():
             os.close(fd)
     with pytest.raises(OSError):
         nucleus.run(["true"], pass_fds=[w])
+    with pytest.raises(OSError):  # nor is it one of the pipes that are made for the start
+        nucleus.run(["true"], pass_fds=[r, w], capture_output=True)
 
 
 # ---- what is said of mistakes ------------------------------------------------------------------

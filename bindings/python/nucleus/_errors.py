@@ -11,6 +11,12 @@ from typing import Any, Callable, Dict, Optional, Type
 from ._library import lib, text
 
 
+def _visible(words: str) -> str:
+    """On a line and on a terminal as itself: paths and names of programs may be a model's words."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode()
+                   for c in words)
+
+
 class NucleusError(OSError):
     """What libnucleus refused or could not do.
 
@@ -42,11 +48,9 @@ class NucleusError(OSError):
         self.result = None
 
     def __str__(self) -> str:
-        # What the library quotes may hold bytes that are no UTF-8: shown, but not as themselves.
         words = f"{self.origin}: {self.message}" if self.origin else self.message
         words += f" [{self.layer}, {_errno.errorcode.get(self.errno or 0, self.errno)}]"
-        words += f"\n  hint: {self.hint}" if self.hint else ""
-        return words.encode("utf-8", "backslashreplace").decode("utf-8")
+        return _visible(words) + (f"\n  hint: {_visible(self.hint)}" if self.hint else "")
 
     def __reduce__(self) -> Any:
         return (_again, (type(self), self.errno, self.message, self.stage, self.layer, self.origin, self.hint))

@@ -141,10 +141,9 @@ class Policy:
         Policy("policy.toml", memory="1G")                      both: a contradiction is an error
 
     Keywords are the options of the table, by flag (`workspace_mode`) or key (`limits_timeout`), see
-    options(). Values are written as on the command line, or as Python has them: bool, int, float
-    (durations: seconds; sizes: bytes), timedelta, paths, a sequence for a list, a mapping for a map;
-    None leaves an option unset. Relative paths start from the current directory, in a document from
-    its own.
+    options(). Values are written as on the command line, or as Python has them: bool, int (bytes, or
+    seconds), float (seconds), timedelta, paths, a sequence for a list, a mapping for a map; None leaves
+    an option unset. Relative paths start from the current directory, in a document from its own.
 
     It is compiled for this host at its first use, and used again by each start after that: a
     document or policy file that is changed later changes nothing. Any thread may use it.
@@ -261,7 +260,7 @@ class Policy:
                 self._add(key, value, key)
 
     def _add(self, key: str, value: Any, origin: str) -> None:
-        if value is None:
+        if value is None and key in _TYPES:
             return
         name = encode(key, "a policy's key")
         check(lib.policy_set_origin(self._policy, encode(origin, "a policy's key")))
@@ -284,7 +283,9 @@ class Policy:
             if isinstance(value, (Mapping, list, tuple)):
                 wanted = "a value or a sequence" if kind == "list" else "one value"
                 raise TypeError(f"{origin}: {wanted} is wanted, not {type(value).__name__}")
-            call(lib.policy_set, self._policy, name, _scalar(key, value, origin))
+            # Of a key that does not exist the library says which is near, whatever the value.
+            text_of_it = _scalar(key, value, origin) if kind is not None else b""
+            call(lib.policy_set, self._policy, name, text_of_it)
 
     # ---- what is compiled from it
 

@@ -83,7 +83,7 @@ class Popen:
         self._text = text_mode(text, encoding, errors)
         self._pump: Optional["_Pump"] = None
         self._handle = Handle()
-        stdio = Stdio(stdin, stdout, stderr)
+        stdio = Stdio(stdin, stdout, stderr, pass_fds)
         try:
             for number, name in enumerate(STREAMS):
                 raw = stdio.outside[number]

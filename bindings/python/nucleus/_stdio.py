@@ -7,7 +7,7 @@ import io
 import itertools
 import os
 from subprocess import DEVNULL, PIPE, STDOUT
-from typing import Any, List, Optional, Union
+from typing import Any, List, Optional, Sequence, Union
 
 STREAMS = ("stdin", "stdout", "stderr")
 
@@ -23,7 +23,7 @@ class Stdio:
     the caller has closed these: what is the caller's own would be another then.
     """
 
-    def __init__(self, stdin: File, stdout: File, stderr: File) -> None:
+    def __init__(self, stdin: File, stdout: File, stderr: File, passed: Sequence[int] = ()) -> None:
         self.inside = [-1, -1, -1]
         self.outside: List[Optional[io.FileIO]] = [None, None, None]
         self._files: List[io.FileIO] = []
@@ -33,6 +33,8 @@ class Stdio:
             wanted[2] = None
         # All, before one of ours can have the number of one that is closed.
         checked = [_check(number, file) for number, file in enumerate(wanted)]
+        for fd in passed:
+            os.fstat(fd)
         try:
             for number, file in enumerate(checked):
                 if file is not None:

@@ -92,7 +92,7 @@ async def run(args: Any, *, stdin: File = None, input: Any = None, stdout: File 
         async with _turn(loop):
             handle = Handle()
             try:
-                stdio = Stdio(stdin, stdout, stderr)
+                stdio = Stdio(stdin, stdout, stderr, pass_fds)
                 try:
                     start(handle, "aio.run()", OWN, args, stdio, shell, policy, cwd, env, pass_fds,
                           dict(options))
@@ -313,7 +313,7 @@ async def create_process(args: Any, *, stdin: File = None, stdout: File = None, 
     stdio: Optional[Stdio] = None
     try:
         async with _turn(loop):
-            stdio = Stdio(stdin, stdout, stderr)
+            stdio = Stdio(stdin, stdout, stderr, pass_fds)
             await streams.open(loop, stdio, limit)
             start(handle, "create_process()", _OWN_OF_PROCESS, args, stdio, shell, policy, cwd, env,
                   pass_fds, options)
