@@ -6,17 +6,17 @@ import io
 import operator
 import os
 import select
-import signal as _signal
 import time
 import warnings
 from subprocess import DEVNULL, PIPE, STDOUT
 from typing import Any, Callable, Dict, Mapping, Optional, Sequence, Tuple
 
 from ._errors import NucleusError, TimeoutExpired
-from ._handle import Denial, Handle, arguments
+from ._handle import Handle, arguments
 from ._output import Callback, Sink, Text, text_mode
 from ._policy import Source, check_keywords, policy_for
 from ._result import CompletedProcess, conclude
+from ._started import Started
 from ._stdio import STREAMS, File, Stdio
 
 _CHUNK = 1 << 16  # bytes
@@ -48,7 +48,7 @@ OWN = ("args", "stdin", "stdout", "stderr", "shell", "cwd", "encoding", "errors"
        "policy", "bufsize", "input", "capture_output", "timeout", "check", "max_output", "on_output")
 
 
-class Popen:
+class Popen(Started):
     """A program in a sandbox of its own; as subprocess.Popen, where this says nothing else.
 
     args: a sequence, or one string: the program, or with shell=True what /bin/sh is to run. A name without a
@@ -112,37 +112,6 @@ class Popen:
     # ---- what it is
 
     @property
-    def pid(self) -> int:
-        """The sandbox's first process, an init; the program is one below it."""
-        return self._handle.pid
-
-    @property
-    def returncode(self) -> Optional[int]:
-        """None until poll(), wait() or communicate() have seen the end. See CompletedProcess."""
-        return self._handle.returncode
-
-    @property
-    def outcome(self) -> Optional[str]:
-        """None as long; then see CompletedProcess."""
-        return self._handle.outcome
-
-    @property
-    def denials(self) -> Tuple[Denial, ...]:
-        """What has been refused by now."""
-        self._handle.drain()
-        return tuple(self._handle.denials)
-
-    @property
-    def stats(self) -> Dict[str, int]:
-        """Figures by name: those that are known by now."""
-        return self._handle.read_stats()
-
-    @property
-    def warnings(self) -> Tuple[str, ...]:
-        """What mode agent could not enforce on this host."""
-        return self._handle.warnings
-
-    @property
     def pidfd(self) -> int:
         """Readable when the sandbox has ended; -1 once that was seen. Not to be closed."""
         return self._handle.pidfd
@@ -153,10 +122,6 @@ class Popen:
         if fd < 0:
             raise ValueError("the sandbox has ended, and its descriptor is closed")
         return fd
-
-    def __repr__(self) -> str:
-        state = f"outcome: {self.outcome}, {self.returncode}" if self.outcome else f"pid: {self.pid}"
-        return f"<nucleus.Popen: {state}, args: {self.args!r:.80}>"
 
     # ---- what can be done with it
 
@@ -198,26 +163,6 @@ class Popen:
             raise TimeoutExpired(self.args, timeout or 0, *self._pump.raw())
         self._raise_error()
         return self._pump.value("stdout"), self._pump.value("stderr")
-
-    def send_signal(self, sig: int) -> None:
-        """To the program and its process group. Nothing happens if it has ended."""
-        self._handle.signal(sig)
-
-    def terminate(self) -> None:
-        """SIGTERM, which the program may handle or ignore."""
-        self.send_signal(_signal.SIGTERM)
-
-    def kill(self) -> None:
-        """Ends the whole sandbox at once."""
-        self.send_signal(_signal.SIGKILL)
-
-    def freeze(self) -> None:
-        """Stops all processes. Needs a control group: the option limits.cgroup."""
-        self._handle.freeze(True)
-
-    def thaw(self) -> None:
-        """Lets them run on."""
-        self._handle.freeze(False)
 
     def close(self) -> None:
         """Ends the sandbox if it runs, and closes the pipes; nothing is carried back to its workspace."""

@@ -12,7 +12,6 @@ import asyncio
 import contextlib
 import errno
 import inspect
-import signal as _signal
 import warnings
 import weakref
 from subprocess import DEVNULL, PIPE, STDOUT
@@ -22,11 +21,12 @@ from ._aio_pump import Pump
 from ._aio_streams import Streams
 from ._aio_watch import Loop, Watch, surely
 from ._errors import TimeoutExpired
-from ._handle import Denial, Handle
+from ._handle import Handle
 from ._output import Callback, Sink, text_mode
 from ._policy import Source
 from ._process import OWN, encode_input, start, streams_of_run
 from ._result import CompletedProcess, conclude
+from ._started import Started
 from ._stdio import File, Stdio
 
 _CHUNK = 1 << 16
@@ -121,7 +121,7 @@ async def run(args: Any, *, stdin: File = None, input: Any = None, stdout: File 
 # ---- create_process()
 
 
-class Process:
+class Process(Started):
     """What create_process() gives: as asyncio.subprocess.Process, and what nucleus.Popen has beside.
 
     Attributes: args, stdin (StreamWriter), stdout, stderr (StreamReader), each None without a pipe; pid,
@@ -137,41 +137,6 @@ class Process:
         self.stdin, self.stdout, self.stderr = streams.stdin, streams.stdout, streams.stderr
         self._sinks: Optional[Dict[str, Sink]] = None
         self._input = memoryview(b"")
-
-    @property
-    def pid(self) -> int:
-        """The sandbox's first process, an init; the program is one below it."""
-        return self._handle.pid
-
-    @property
-    def returncode(self) -> Optional[int]:
-        """None until the loop has seen the end. See CompletedProcess."""
-        return self._handle.returncode
-
-    @property
-    def outcome(self) -> Optional[str]:
-        """None as long; then see CompletedProcess."""
-        return self._handle.outcome
-
-    @property
-    def denials(self) -> Tuple[Denial, ...]:
-        """What has been refused by now."""
-        self._handle.drain()
-        return tuple(self._handle.denials)
-
-    @property
-    def stats(self) -> Dict[str, int]:
-        """Figures by name: those that are known by now."""
-        return self._handle.read_stats()
-
-    @property
-    def warnings(self) -> Tuple[str, ...]:
-        """What mode agent could not enforce on this host."""
-        return self._handle.warnings
-
-    def __repr__(self) -> str:
-        state = f"outcome: {self.outcome}, {self.returncode}" if self.outcome else f"pid: {self.pid}"
-        return f"<nucleus.aio.Process: {state}, args: {self.args!r:.80}>"
 
     async def wait(self) -> int:
         """Waits for the end, and gives the returncode. If this is cancelled, the sandbox runs on.
@@ -238,26 +203,6 @@ class Process:
                 await told
             if not data:
                 return
-
-    def send_signal(self, sig: int) -> None:
-        """To the program and its process group. Nothing happens if it has ended."""
-        self._handle.signal(sig)
-
-    def terminate(self) -> None:
-        """SIGTERM, which the program may handle or ignore."""
-        self.send_signal(_signal.SIGTERM)
-
-    def kill(self) -> None:
-        """Ends the whole sandbox at once."""
-        self.send_signal(_signal.SIGKILL)
-
-    def freeze(self) -> None:
-        """Stops all processes. Needs a control group: the option limits.cgroup."""
-        self._handle.freeze(True)
-
-    def thaw(self) -> None:
-        """Lets them run on."""
-        self._handle.freeze(False)
 
     async def close(self) -> None:
         """Ends the sandbox if it runs, and closes the pipes; nothing is carried back to its workspace.
