@@ -267,6 +267,8 @@ all_tried() {
 
 do_live() {
 	need_gcc || return
+	# By one, before both look.
+	part "profiles of Docker, containers-common" '' python3 -B tests/profiles.py || return
 	for_users "live" python3 -B tests/live/run.py --nucleus build-tests/gcc/cli/nucleus
 	[ -n "${NUCLEUS_ALLOW_PARTIAL-}" ] ||
 		part "live: all was tried by somebody" '' all_tried "$scratch"/log/live-root "$scratch"/log/live-user
