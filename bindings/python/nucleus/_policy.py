@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Policies: what is wanted, from a document, a mapping or keywords; compiled once, used by many starts."""
 
+import collections
 import contextlib
 import datetime
 import difflib
@@ -124,12 +125,18 @@ def _words(word: str) -> str:
     return f"{word}="
 
 
-class _Compiled(c_void_p):
-    """A nucleus_sandbox, freed with this object: an exception of a signal handler cannot lose it."""
+class _Compiled:
+    """Owns a nucleus_sandbox. Freed once, and with nothing between the taking of it and the call."""
 
-    def __del__(self, free: Any = lib.sandbox_free) -> None:
-        if self:
-            free(self)
+    def __init__(self) -> None:
+        self.pointer = c_void_p()
+        self._freeing = iter((self.pointer,))
+
+    def free(self, free: Any = lib.sandbox_free) -> None:
+        collections.deque(map(free, self._freeing), maxlen=0)
+
+    def __del__(self) -> None:
+        self.free()
 
 
 class Policy:
@@ -290,20 +297,21 @@ class Policy:
     # ---- what is compiled from it
 
     @contextlib.contextmanager
-    def _sandbox(self) -> Iterator[_Compiled]:
+    def _sandbox(self) -> Iterator[c_void_p]:
         """A compiled sandbox, for one thread at a time; it is kept for the next afterwards."""
         try:
             sandbox = self._idle.pop()
         except IndexError:
             sandbox = self._compile()
         try:
-            yield sandbox
+            yield sandbox.pointer
         finally:
             if len(self._idle) < IDLE:
                 self._idle.append(sandbox)
 
     def _compile(self) -> _Compiled:
-        sandbox = _Compiled()
+        compiled = _Compiled()
+        sandbox = compiled.pointer
         check(lib.sandbox_new(byref(sandbox)))
         with self._lock:
             call(lib.sandbox_apply_policy, sandbox, self._policy)
@@ -314,7 +322,15 @@ class Policy:
             for words in found:
                 warnings.warn(words, NucleusWarning, stacklevel=_depth_of_caller())
             self._warnings = tuple(found)  # not before: where it is an error, it is one each time
-        return sandbox
+        return compiled
+
+    def drop_compiled(self) -> None:
+        """Of a policy that was made for one start. Python loses what a signal handler raises while it frees
+        objects by itself, and the freeing with it.
+        """
+        for compiled in self._idle:
+            compiled.free()
+        self._idle.clear()
 
 
 def _depth_of_caller() -> int:

@@ -42,6 +42,9 @@ def start(handle: Handle, function: str, own: Sequence[str], args: Any, stdio: S
         if one and (error.layer, error.errno) == ("exec", errno.ENOENT):
             error.hint = "it is taken as the name of a program: give a list, or shell=True"
         raise
+    finally:
+        if compiled is not policy:
+            compiled.drop_compiled()
 
 
 OWN = ("args", "stdin", "stdout", "stderr", "shell", "cwd", "encoding", "errors", "text", "env", "pass_fds",
