@@ -7,9 +7,9 @@
  * bench-launch CLI TRUE ROUNDS [GIB]: GIB is touched first, and stays resident in the caller.
  *
  * bench-launch --serve TRUE FILTER: for python.py, which takes turns with it. Writes the filter to the file
- * FILTER and the arguments for bwrap to standard output, one a line, "@" for the number of the filter's
- * descriptor, then an empty line; after that each line that it reads is one call, and is answered by
- * its nanoseconds.
+ * FILTER and the arguments for bwrap (see bwrap.h) to standard output, one a line, "@" for the number of
+ * the filter's descriptor, then an empty line; after that each line that it reads is one call, and is
+ * answered by its nanoseconds. What bwrap is to bind is there as long as this runs.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -23,6 +23,8 @@
 #include <unistd.h>
 
 #include "allowlist.h"
+#include "bwrap.h"
+#include "sandbox_internal.h"
 
 enum { PLAIN, CALL, CLI, BWRAP, CONTENDERS };
 static const char *const names[] = { "vfork and exec, no sandbox", "nucleus_sandbox_spawn()",
@@ -30,7 +32,7 @@ static const char *const names[] = { "vfork and exec, no sandbox", "nucleus_sand
 
 static char true_path[4096], volume[4200];
 static nucleus_sandbox *sandbox;
-static char *cli_argv[32], *bwrap_argv[128];
+static char *cli_argv[32], *const *bwrap_argv;
 
 static void stop(const char *what)
 {
@@ -123,21 +125,6 @@ static void make_sandbox(void)
 	nucleus_policy_free(policy);
 }
 
-static size_t n_bwrap;
-
-static void bwrap_arg(const char *a)
-{
-	bwrap_argv[n_bwrap++] = strdup(a);
-}
-
-static void bwrap_pair(const char *option, const char *a, const char *b)
-{
-	bwrap_arg(option);
-	bwrap_arg(a);
-	if (b)
-		bwrap_arg(b);
-}
-
 /* The same filter as ours, as a file that bwrap reads at each start. */
 static int seccomp_file(void)
 {
@@ -150,45 +137,6 @@ static int seccomp_file(void)
 	if (fd < 0 || write(fd, filter, n * sizeof(*filter)) != (ssize_t)(n * sizeof(*filter)))
 		stop("memfd");
 	return fd;
-}
-
-/* As much of our root as bwrap can say: the same mounts, no masks, no Landlock, no audit, no rlimits. */
-static void make_bwrap(int filter)
-{
-	static const char *const dirs[] = { "/usr",		"/etc/alternatives", "/etc/ld.so.cache",
-					    "/etc/ld.so.conf",	"/etc/ld.so.conf.d", "/etc/services",
-					    "/etc/protocols",	"/etc/ssl/certs",    "/etc/mime.types",
-					    "/etc/passwd",	"/etc/group",	     "/etc/hosts",
-					    "/etc/nsswitch.conf", "/sys/devices/system/cpu" };
-	static const char *const links[][2] = { { "usr/bin", "/bin" }, { "usr/sbin", "/sbin" },
-						{ "usr/lib", "/lib" }, { "usr/lib64", "/lib64" } };
-	char fd[16];
-
-	bwrap_arg("/usr/bin/bwrap");
-	bwrap_arg("--unshare-all");
-	bwrap_arg("--new-session");
-	bwrap_arg("--die-with-parent");
-	bwrap_arg("--clearenv");
-	bwrap_pair("--uid", "1000", NULL);
-	bwrap_pair("--gid", "1000", NULL);
-	bwrap_pair("--hostname", "sandbox", NULL);
-	bwrap_pair("--cap-drop", "ALL", NULL);
-	for (size_t i = 0; i < NUC_ARRAY_SIZE(dirs); i++)
-		if (access(dirs[i], F_OK) == 0)
-			bwrap_pair("--ro-bind", dirs[i], dirs[i]);
-	for (size_t i = 0; i < NUC_ARRAY_SIZE(links); i++)
-		bwrap_pair("--symlink", links[i][0], links[i][1]);
-	bwrap_pair("--proc", "/proc", NULL);
-	bwrap_pair("--dev", "/dev", NULL);
-	bwrap_pair("--tmpfs", "/dev/shm", NULL);
-	bwrap_pair("--tmpfs", "/tmp", NULL);
-	bwrap_pair("--tmpfs", "/home/agent", NULL);
-	*strrchr(true_path, '/') = '\0';
-	bwrap_pair("--ro-bind", true_path, "/bench");
-	true_path[strlen(true_path)] = '/';
-	snprintf(fd, sizeof(fd), "%d", filter);
-	bwrap_pair("--seccomp", fd, NULL);
-	bwrap_arg("/bench/true");
 }
 
 /* ---- figures ------------------------------------------------------------------------------------------ */
@@ -259,9 +207,9 @@ static int serve(const char *filter_file)
 		stop(filter_file);
 	close(fd);
 	make_sandbox();
-	make_bwrap(-1);
-	for (size_t i = 0; i < n_bwrap; i++)
-		puts(strcmp(bwrap_argv[i], "-1") == 0 ? "@" : bwrap_argv[i]);
+	bwrap_argv = bwrap_arguments(nuc_sandbox_plan(sandbox), "@", "/bench/true");
+	for (size_t i = 0; bwrap_argv[i]; i++)
+		puts(bwrap_argv[i]);
 	puts("");
 	fflush(stdout);
 	while ((c = getchar()) != EOF) {
@@ -281,7 +229,7 @@ int main(int argc, char **argv)
 {
 	size_t rounds = argc > 3 ? strtoul(argv[3], NULL, 10) : 0, n = 0;
 	double *times[CONTENDERS], low, high;
-	char *slash;
+	char *slash, fd[16];
 	int filter;
 
 	if (argc < 4 || !realpath(argv[2], true_path)) {
@@ -304,7 +252,8 @@ int main(int argc, char **argv)
 	cli_argv[n++] = strdup("/bench/true");
 	make_sandbox();
 	filter = seccomp_file();
-	make_bwrap(filter);
+	snprintf(fd, sizeof(fd), "%d", filter);
+	bwrap_argv = bwrap_arguments(nuc_sandbox_plan(sandbox), fd, "/bench/true");
 	touch(argc > 4 ? strtod(argv[4], NULL) : 0);
 	for (int c = 0; c < CONTENDERS; c++)
 		times[c] = calloc(rounds, sizeof(**times));
