@@ -17,8 +17,9 @@ import operator
 import os
 import signal as _signal
 import threading
+import time
 from ctypes import byref, c_char_p, c_int, c_uint64, c_void_p
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Deque, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from ._errors import NucleusError, call, check, from_record
 from ._library import lib, take
@@ -26,6 +27,7 @@ from ._policy import Policy, encode
 
 OUTCOMES = {1: "exited", 2: "signalled", 3: "timed out", 4: "killed", 5: "oom"}
 DENIALS = 4096  # kept of one sandbox; the library tells of a repeated one at 1, 2, 4, 8, ... times
+_BATCH = 256
 
 
 class Denial(NamedTuple):
@@ -101,12 +103,14 @@ class Handle:
     def __init__(self) -> None:
         self._process = c_void_p()
         self._closing = iter((self._process,))
-        self._open = False
+        self._open = self._closed = False
         self._owner = os.getpid()
         self._lock = threading.RLock()
         self.pid = -1
+        self.launch = 0.0  # seconds that the start took
         self.outcome: Optional[str] = None
         self.returncode: Optional[int] = None
+        self._said: Deque[c_void_p] = collections.deque()  # of the library's, that are to become denials
         self.denials: List[Denial] = []
         self.denials_dropped = 0
         self.stats: Dict[str, int] = {}
@@ -119,15 +123,20 @@ class Handle:
         What is raised may come after the start: close() then.
         """
         array = (c_char_p * (len(argv) + 1))(*argv, None)
-        with policy._sandbox() as sandbox:
-            check(lib.sandbox_set_stdio(sandbox, *stdio))
+        compiled = policy.take_compiled()
+        try:
+            check(lib.sandbox_set_stdio(compiled.pointer, *stdio))
             self._open = True
+            begun = time.monotonic()
             try:
-                call(lib.sandbox_spawn, sandbox, array, byref(self._process))
+                call(lib.sandbox_spawn, compiled.pointer, array, byref(self._process))
             except NucleusError:
                 self._open = False
                 raise
+            self.launch = time.monotonic() - begun
             self.warnings = policy._warnings or ()
+        finally:
+            policy.keep_compiled(compiled)
         self.pid = lib.process_pid(self._process)
 
     @property
@@ -147,7 +156,7 @@ class Handle:
     @property
     def pidfd(self) -> int:
         """Readable when the sandbox has ended; -1 once it is closed. Not to be closed, nor read."""
-        if not self.mine:  # before the lock, which another thread may have held at the fork
+        if self._owner != os.getpid():  # before the lock, which another thread may have held at the fork
             return -1
         with self._lock:
             return int(lib.process_pidfd(self._process)) if self._open else -1
@@ -187,13 +196,25 @@ class Handle:
 
     def drain(self) -> None:
         """Takes what can be told by now into `denials`. Never waits."""
-        if not self.mine:
-            return
-        with self._lock:
-            while self._open:
+        if self.mine:
+            with self._lock:
+                self._drain()
+
+    # _drain(), _read_stats(), _close() are for who has the lock, in the process that this belongs to.
+
+    def _drain(self) -> None:
+        said, more = self._said, True
+        while more:
+            # First out of the pipe, which could be full otherwise before they are put into words.
+            while self._open and len(said) < _BATCH:  # a signal handler may close it meanwhile
                 record = c_void_p()
-                if lib.process_next_denial(self._process, byref(record)) < 0:
-                    return
+                more = lib.process_next_denial(self._process, byref(record)) >= 0
+                if not more:
+                    break
+                said.append(record)
+            more = more and self._open
+            while said:
+                record = said.popleft()
                 if len(self.denials) < DENIALS:
                     self.denials.append(_denial(record))
                 else:
@@ -204,20 +225,24 @@ class Handle:
         """What is known by now, by name; a limit that is not set is left out."""
         if not self.mine:
             return dict(self.stats)
+        with self._lock:
+            return self._read_stats()
+
+    def _read_stats(self) -> Dict[str, int]:
+        if not self._open:
+            return dict(self.stats)
         found: Dict[str, int] = {}
         value = c_uint64()
         process, there, ask = self._process, byref(value), lib.process_stats  # some thirty times
-        with self._lock:
-            if not self._open:
-                return dict(self.stats)
-            for name, word in _STATS:
-                if ask(process, name, there) == 0 and value.value != _UNLIMITED:
-                    found[word] = value.value
+        for name, word in _STATS:
+            if ask(process, name, there) == 0 and value.value != _UNLIMITED:
+                found[word] = value.value
         return found
 
     def finish(self) -> bool:
         """False while it runs. Else takes over all there is to know, and frees the library's object."""
-        self._require()
+        if self._owner != os.getpid():
+            self._require()
         with self._lock:
             if self._open:
                 outcome, code, record = c_int(), c_int(), c_void_p()
@@ -227,10 +252,10 @@ class Handle:
                     return False
                 if result < 0:
                     self.error = from_record(result, record)
-                self.drain()
-                self.stats = self.read_stats()
+                self._drain()
+                self.stats = self._read_stats()
                 self._conclude(outcome.value, code.value)
-                self.close()
+                self._close()
             return True
 
     def _conclude(self, outcome: int, code: int) -> None:
@@ -248,23 +273,31 @@ class Handle:
         with self._lock:
             if self._open and self.outcome is None:
                 self._conclude(4, 0)
-            self._open = False
-            # Once, and with nothing between the taking of it and the call.
-            collections.deque(map(lib.process_close, self._closing), maxlen=0)
+            self._close()
+
+    def _close(self) -> None:
+        self._open = False
+        # Once, and with nothing between the taking of it and the call.
+        collections.deque(map(lib.process_close, self._closing), maxlen=0)
+        while self._said:  # by an exception in the midst of them
+            lib.denial_free(self._said.popleft())
+        self._closed = True
 
     def __del__(self) -> None:
         try:
-            self.close()
+            if not self._closed:
+                self.close()
         except (AttributeError, TypeError):
             pass  # the interpreter is going: the sandbox goes with the process
 
 
 def arguments(args: Any, shell: bool) -> List[bytes]:
     """The argument vector of a start, as subprocess understands `args`."""
-    if isinstance(args, (str, bytes, os.PathLike)):
+    # Most are a list: whether it is a path costs more to ask than all the rest.
+    if type(args) is not list and isinstance(args, (str, bytes, os.PathLike)):
         vector = [encode(args, "args")]
     else:
-        vector = [encode(a, f"args[{i}]") for i, a in enumerate(args)]
+        vector = [encode(a, "args", i) for i, a in enumerate(args)]
     if not vector:
         raise ValueError("args: a program is wanted, not an empty sequence")
     return [b"/bin/sh", b"-c", *vector] if shell else vector

@@ -81,16 +81,17 @@ def check_keywords(function: str, options: Iterable[str], own: Sequence[str] = (
             raise unknown_keyword(function, word, own)
 
 
-def encode(value: Any, what: str) -> bytes:
+def encode(value: Any, what: str, index: Optional[int] = None) -> bytes:
     """As the library takes strings: UTF-8. Bytes and paths stay what they are."""
-    if isinstance(value, os.PathLike):
+    if type(value) is not str and isinstance(value, os.PathLike):  # the question costs more than the rest
         value = os.fspath(value)
     if isinstance(value, str):
         value = value.encode("utf-8", "surrogateescape")
-    if not isinstance(value, bytes):
+    if not isinstance(value, bytes) or b"\0" in value:
+        what = what if index is None else f"{what}[{index}]"
+        if isinstance(value, bytes):
+            raise ValueError(f"{what}: embedded null byte")
         raise TypeError(f"{what}: str, bytes or a path is wanted, not {type(value).__name__}")
-    if b"\0" in value:
-        raise ValueError(f"{what}: embedded null byte")
     return value
 
 
@@ -298,16 +299,24 @@ class Policy:
 
     @contextlib.contextmanager
     def _sandbox(self) -> Iterator[c_void_p]:
-        """A compiled sandbox, for one thread at a time; it is kept for the next afterwards."""
-        try:
-            sandbox = self._idle.pop()
-        except IndexError:
-            sandbox = self._compile()
+        """What take_compiled() gives, for a with-statement."""
+        sandbox = self.take_compiled()
         try:
             yield sandbox.pointer
         finally:
-            if len(self._idle) < IDLE:
-                self._idle.append(sandbox)
+            self.keep_compiled(sandbox)
+
+    def take_compiled(self) -> _Compiled:
+        """A compiled sandbox, for one thread at a time."""
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return self._compile()
+
+    def keep_compiled(self, sandbox: _Compiled) -> None:
+        """Keeps what was taken, for the next."""
+        if len(self._idle) < IDLE:
+            self._idle.append(sandbox)
 
     def _compile(self) -> _Compiled:
         compiled = _Compiled()
@@ -345,6 +354,8 @@ def _depth_of_caller() -> int:
 
 def policy_for(function: str, policy: Source, options: Dict[str, Any], own: Sequence[str]) -> Policy:
     """The policy of a start: `policy` and the options that its other arguments are."""
+    if not options and isinstance(policy, Policy):
+        return policy
     check_keywords(function, options, own)
     options = {word: value for word, value in options.items() if value is not None}
     if isinstance(policy, Policy):

@@ -6,6 +6,7 @@ import io
 import operator
 import os
 import select
+import signal as _signal
 import time
 import warnings
 from subprocess import DEVNULL, PIPE, STDOUT
@@ -21,6 +22,10 @@ from ._stdio import STREAMS, File, Stdio
 
 _CHUNK = 1 << 16  # bytes
 _LOOK_AGAIN = 1000  # milliseconds
+# So often nobody listens to denials, but looks for some afterwards: what ends by then costs no descriptor for
+# that. Each time is a part of what the start took, at most so many milliseconds: on any machine that is too
+# short for init to fill its pipe.
+_GLANCES, _PART, _LONGEST = 2, 0.7, 4
 
 
 def start(handle: Handle, function: str, own: Sequence[str], args: Any, stdio: Stdio, shell: bool,
@@ -159,7 +164,9 @@ class Popen(Started):
         """
         deadline = None if timeout is None else time.monotonic() + timeout
         if self._pump is None:
-            self._pump = _Pump(self, input, on_output is None or max_output is not None, max_output, on_output)
+            streams = self.stdin, self.stdout, self.stderr
+            self._pump = _Pump(self._handle, streams, self._text, input,
+                               on_output is None or max_output is not None, max_output, on_output)
         elif input is not None:
             raise ValueError("input was given to an earlier call already")
         if not self._pump.run(deadline):
@@ -183,12 +190,6 @@ class Popen(Started):
     def _raise_error(self) -> None:
         if self._handle.error is not None:
             raise self._handle.error
-
-    def _result(self) -> CompletedProcess:
-        pump = self._pump
-        assert pump is not None
-        return CompletedProcess(self.args, self._handle, pump.value("stdout"), pump.value("stderr"),
-                                pump.dropped("stdout"), pump.dropped("stderr"))
 
     def __enter__(self) -> "Popen":
         return self
@@ -224,24 +225,76 @@ def _milliseconds(deadline: Optional[float]) -> int:
     return min(max(0, int((deadline - time.monotonic()) * 1000) + 1), _LOOK_AGAIN)
 
 
+def _until_end(handle: Handle, deadline: Optional[float], pump: Optional["_Pump"]) -> bool:
+    """Waits for the end, and serves the pipes and denials meanwhile; False when the deadline came first."""
+    poll = select.poll()
+    files: Mapping[int, Any] = pump.files if pump else {}
+    for fd in files:
+        poll.register(fd, select.POLLIN)
+    writing = pump.begin_writing(poll) if pump else -1
+    pidfd, denial_fd = handle.pidfd, -1
+    ended = pidfd < 0
+    if not ended:
+        poll.register(pidfd, select.POLLIN)
+    between = min(max(1, round(handle.launch * 1000 * _PART)), _LONGEST)
+    glances, glance_at = _GLANCES, time.monotonic() + between / 1000
+    while True:
+        # Once it has ended, what is in the pipes is all there is: nobody waits for more, not even for an
+        # end of file that a copy of the other end in some fork holds up.
+        wait = 0 if ended else _LOOK_AGAIN if deadline is None else _milliseconds(deadline)
+        ready = poll.poll(between if glances and wait > between else wait)
+        more = 0
+        for fd, _ in ready:
+            if fd == pidfd:
+                ended, more = True, 1
+                if files:
+                    poll.unregister(pidfd)
+                    if denial_fd >= 0:
+                        poll.unregister(denial_fd)
+                        denial_fd = -1
+            elif fd == denial_fd:
+                handle.drain()
+            elif pump and fd in files:
+                more += pump.read(fd, poll)
+            elif pump and fd == writing:
+                writing = pump.write(fd, poll)
+        if ended:
+            if more and files:
+                continue
+            break
+        now = time.monotonic()
+        if handle.outcome is not None:  # another thread has seen it
+            ended = True
+        elif deadline is not None and now >= deadline:
+            return False
+        elif glances and now >= glance_at:
+            handle.drain()
+            glances, glance_at = 0 if handle.denials else glances - 1, now + between / 1000
+            denial_fd = -1 if glances else handle.denial_fd
+            if denial_fd >= 0:
+                poll.register(denial_fd, select.POLLIN)
+    if pump:
+        pump.finish()
+    return handle.finish()
+
+
 class _Pump:
     """Moves input and output until the sandbox has ended and its pipes are empty."""
 
-    def __init__(self, process: Popen, input: Any, keep: bool, limit: Optional[int],
-                 callback: Optional[Callback]) -> None:
+    def __init__(self, handle: Handle, streams: Sequence[Any], text: Optional[Text], input: Any, keep: bool,
+                 limit: Optional[int], callback: Optional[Callback]) -> None:
         _check_limit(limit)
-        # Not the process, which refers to this: it is to end when it is forgotten, not at the next collection.
-        self._stdin = process.stdin
-        self._handle = process._handle
-        self._input = _as_input(input, process)
+        # No Popen, which refers to this: it is to end when it is forgotten, not at the next collection.
+        self._handle = handle
+        self._stdin = streams[0]
+        self._input = _as_input(input, self._stdin, text)
         self._sinks: Dict[str, Sink] = {}
-        self._files: Dict[int, Any] = {}  # that are still to be read, by descriptor
-        for name in ("stdout", "stderr"):
-            stream = getattr(process, name)
+        self.files: Dict[int, Any] = {}  # that are still to be read, by descriptor
+        for name, stream in (("stdout", streams[1]), ("stderr", streams[2])):
             if stream is not None:
-                self._sinks[name] = Sink(name, keep, limit, callback, process._text)
+                self._sinks[name] = Sink(name, keep, limit, callback, text)
                 if not stream.closed:
-                    self._files[stream.fileno()] = (stream, self._sinks[name])
+                    self.files[stream.fileno()] = (stream, self._sinks[name])
 
     def value(self, name: str) -> Any:
         return self._sinks[name].value() if name in self._sinks else None
@@ -256,71 +309,39 @@ class _Pump:
         """False when the deadline came first."""
         # Programs may open the pipes in /proc/self/fd, and take away what this is about to read. The other
         # end of a pipe is a description of its own: the program does not see this.
-        for fd in self._files:
+        for fd in self.files:
             os.set_blocking(fd, False)
         try:
-            return self._move(deadline)
+            return _until_end(self._handle, deadline, self)
         finally:
-            for stream, _ in self._files.values():
+            for stream, _ in self.files.values():
                 if not stream.closed:
                     os.set_blocking(stream.fileno(), True)  # the caller may read what is left
 
-    def _move(self, deadline: Optional[float]) -> bool:
-        handle, poll = self._handle, select.poll()
-        for fd in self._files:
-            poll.register(fd, select.POLLIN)
-        writing = self._begin_writing(poll)
-        pidfd, denial_fd = handle.pidfd, handle.denial_fd
-        for fd in (pidfd, denial_fd):
-            if fd >= 0:
-                poll.register(fd, select.POLLIN)
-        ended = pidfd < 0
-        while True:
-            # Once it has ended, what is in the pipes is all there is: nobody waits for more, not even
-            # for an end of file that a copy of the other end in some fork holds up.
-            ready = poll.poll(0 if ended else _milliseconds(deadline))
-            read = 0
-            for fd, _ in ready:
-                if fd in self._files:
-                    read += self._read(fd, poll)
-                elif fd == writing:
-                    writing = self._write(fd, poll)
-                elif fd == denial_fd:
-                    handle.drain()
-                elif fd == pidfd:
-                    ended = True
-                    poll.unregister(pidfd)
-                    if denial_fd >= 0:
-                        poll.unregister(denial_fd)
-                        denial_fd = -1
-            if ended and not read and all(fd != pidfd for fd, _ in ready):
-                break
-            ended = ended or handle.outcome is not None  # another thread has seen it
-            if not ended and deadline is not None and time.monotonic() >= deadline:
-                return False
-        for stream, sink in self._files.values():
+    def finish(self) -> None:
+        """The sandbox has ended, and the pipes are empty."""
+        for stream, sink in self.files.values():
             sink.finish()
             stream.close()
-        self._files.clear()
+        self.files.clear()
         self._close_stdin()
-        return handle.finish()
 
-    def _read(self, fd: int, poll: "select.poll") -> int:
+    def read(self, fd: int, poll: "select.poll") -> int:
         try:
             data = os.read(fd, _CHUNK)
         except BlockingIOError:
             return 0
-        stream, sink = self._files[fd]
+        stream, sink = self.files[fd]
         if data:
             sink.feed(data)
         else:
             poll.unregister(fd)
-            del self._files[fd]
+            del self.files[fd]
             stream.close()
             sink.finish()
         return len(data)
 
-    def _begin_writing(self, poll: "select.poll") -> int:
+    def begin_writing(self, poll: "select.poll") -> int:
         stdin = self._stdin
         if stdin is None or stdin.closed:
             return -1
@@ -328,9 +349,9 @@ class _Pump:
         # The pipe's other end is a description of its own: the program does not see this.
         os.set_blocking(fd, False)
         poll.register(fd, select.POLLOUT)
-        return self._write(fd, poll)
+        return self.write(fd, poll)
 
-    def _write(self, fd: int, poll: "select.poll") -> int:
+    def write(self, fd: int, poll: "select.poll") -> int:
         try:
             self._stdin.flush()  # what the caller has written before
             if self._input:
@@ -355,12 +376,12 @@ class _Pump:
                     raise
 
 
-def _as_input(input: Any, process: Popen) -> memoryview:
+def _as_input(input: Any, stdin: Any, text: Optional[Text]) -> memoryview:
     if input is None:
         return memoryview(b"")
-    if process.stdin is None:
+    if stdin is None:
         raise ValueError("input is given, but stdin is no pipe")
-    return encode_input(input, process._text)
+    return encode_input(input, text)
 
 
 def encode_input(input: Any, text: Optional[Text]) -> memoryview:
@@ -426,17 +447,33 @@ def run(args: Any, *, stdin: File = None, input: Any = None, stdout: File = None
     check_keywords("run()", options, OWN)
     stdin, stdout, stderr, keep = streams_of_run(input, stdin, stdout, stderr, capture_output,
                                                  max_output, on_output)
-    with Popen(args, stdin=stdin, stdout=stdout, stderr=stderr, shell=shell, cwd=cwd, encoding=encoding,
-               errors=errors, text=text, env=env, pass_fds=pass_fds, policy=policy, **options) as process:
-        pump = process._pump = _Pump(process, input, keep, max_output, on_output)
+    mode = text_mode(text, encoding, errors)
+    handle, stdio = Handle(), None  # no Popen: nobody sees it, and its streams would be of no use
+    try:
+        stdio = Stdio(stdin, stdout, stderr, pass_fds)
+        start(handle, "run()", OWN, args, stdio, shell, policy, cwd, env, pass_fds, options)
+        stdio.close_inside()
+        pump = None
+        if any(stdio.outside):
+            pump = _Pump(handle, stdio.outside, mode, input, keep, max_output, on_output)
         deadline = None if timeout is None else time.monotonic() + timeout
-        if not pump.run(deadline):
-            process.kill()
-            pump.run(None)
-            late = TimeoutExpired(args, timeout or 0, *pump.raw())
-            late.result = process._result()
-            raise late
-        return conclude(process._result(), process._handle, check)
+        on_time = pump.run(deadline) if pump else _until_end(handle, deadline, None)
+        if not on_time:
+            handle.signal(_signal.SIGKILL)
+            pump.run(None) if pump else _until_end(handle, None, None)
+    except BaseException:
+        handle.close()
+        if stdio is not None:
+            stdio.close()
+        raise
+    output, error = pump.raw() if pump else (None, None)
+    dropped = (pump.dropped("stdout"), pump.dropped("stderr")) if pump else (0, 0)
+    result = CompletedProcess(args, handle, output, error, *dropped)
+    if not on_time:
+        late = TimeoutExpired(args, timeout or 0, output, error)
+        late.result = result
+        raise late
+    return conclude(result, handle, check)
 
 
 __all__ = ["CompletedProcess", "DEVNULL", "PIPE", "Popen", "STDOUT", "run"]

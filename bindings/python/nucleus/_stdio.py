@@ -27,12 +27,11 @@ class Stdio:
         self.inside = [-1, -1, -1]
         self.outside: List[Optional[io.FileIO]] = [None, None, None]
         self._files: List[io.FileIO] = []
-        wanted = [DEVNULL if stdin is None else stdin, stdout, stderr]
         both = stderr is not None and not hasattr(stderr, "fileno") and stderr == STDOUT
-        if both:
-            wanted[2] = None
         # All, before one of ours can have the number of one that is closed.
-        checked = [_check(number, file) for number, file in enumerate(wanted)]
+        checked = (DEVNULL if stdin is None else _check(0, stdin),
+                   None if stdout is None else _check(1, stdout),
+                   None if stderr is None or both else _check(2, stderr))
         for fd in passed:
             os.fstat(fd)
         try:
@@ -56,8 +55,9 @@ class Stdio:
             self.inside[number] = there.fileno()
         elif wanted == DEVNULL:
             mode = "r+b" if number else "rb"
-            self._files.append(io.FileIO(os.devnull, mode))
-            self.inside[number] = self._above_stdio(-1, mode).fileno()
+            self._files.append(io.FileIO("/dev/null", mode))
+            fd = self._files[-1].fileno()
+            self.inside[number] = fd if fd > 2 else self._above_stdio(-1, mode).fileno()
         else:
             self.inside[number] = wanted
 
@@ -82,9 +82,7 @@ class Stdio:
             file.close()
 
 
-def _check(number: int, wanted: File) -> Optional[int]:
-    if wanted is None:
-        return None
+def _check(number: int, wanted: Any) -> int:
     if hasattr(wanted, "fileno"):
         wanted = wanted.fileno()
     elif wanted in (PIPE, DEVNULL):
