@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """What subprocess has not: outcomes, denials, figures, and a workspace whose files belong to who owns it."""
 
+import ctypes
+import errno
 import gc
 import json
 import os
@@ -11,7 +13,8 @@ import time
 import pytest
 
 import nucleus
-from nucleus import PIPE, Policy, Popen
+from nucleus import PIPE, Policy, Popen, _handle
+from nucleus._library import lib
 from support import children, fds, leftovers, patience, until
 
 CALL = "import ctypes; call = ctypes.CDLL(None).syscall; "
@@ -175,6 +178,16 @@ def test_stats():
             p.thaw()
             assert p.stats["cpu_time_us"] > 0
         assert p.stats["cpu_time_us"] > 0
+
+
+def test_figures_that_need_a_group():
+    """run() asks for them only where there is one: without one, none is known."""
+    with Popen(["cat"], stdin=PIPE) as p:
+        value = ctypes.c_uint64()
+        known = {name: lib.process_stats(p._handle._process, name, ctypes.byref(value))
+                 for name, word in _handle._STATS if (name, word) not in _handle._GROUPLESS}
+    assert len(known) > 20 and set(known.values()) == {-errno.ENODATA}, known
+    assert {word for _, word in _handle._GROUPLESS} == set(p.stats)
 
 
 # ---- workspace -----------------------------------------------------------------------------------

@@ -94,6 +94,9 @@ def _stats_names() -> List[bytes]:
 
 
 _STATS = [(name, name.decode().replace("-", "_")) for name in _stats_names()]
+# Those that a sandbox without a control group may have. To ask for the others is most of what asking costs.
+_GROUPLESS = [(name, word) for name, word in _STATS
+              if not name.startswith((b"cpu-", b"memory-", b"swap-", b"oom-", b"processes", b"io-"))]
 _UNLIMITED = 2**64 - 1
 
 
@@ -226,15 +229,15 @@ class Handle:
         if not self.mine:
             return dict(self.stats)
         with self._lock:
-            return self._read_stats()
+            return self._read_stats(_STATS)
 
-    def _read_stats(self) -> Dict[str, int]:
+    def _read_stats(self, wanted: List[Tuple[bytes, str]]) -> Dict[str, int]:
         if not self._open:
             return dict(self.stats)
         found: Dict[str, int] = {}
         value = c_uint64()
-        process, there, ask = self._process, byref(value), lib.process_stats  # some thirty times
-        for name, word in _STATS:
+        process, there, ask = self._process, byref(value), lib.process_stats  # up to thirty times
+        for name, word in wanted:
             if ask(process, name, there) == 0 and value.value != _UNLIMITED:
                 found[word] = value.value
         return found
@@ -253,7 +256,9 @@ class Handle:
                 if result < 0:
                     self.error = from_record(result, record)
                 self._drain()
-                self.stats = self._read_stats()
+                # It has ended, so this thaws nothing: it tells whether there is a group.
+                grouped = self._open and lib.process_thaw(self._process) != -errno.EOPNOTSUPP
+                self.stats = self._read_stats(_STATS if grouped else _GROUPLESS)
                 self._conclude(outcome.value, code.value)
                 self._close()
             return True
