@@ -412,6 +412,26 @@ NUCLEUS_API int nucleus_cleanup(nucleus_error **ret_err);
 NUCLEUS_API int nucleus_sandbox_set_stdio(nucleus_sandbox *sandbox, int in, int out, int err);
 
 /**
+ * nucleus_sandbox_prepare - keeps sandboxes started ahead of their programs
+ * @count: how many, 0 to 64; 0 ends those that there are
+ *
+ * nucleus_sandbox_spawn() takes one of them, and starts the next while the program runs: what is left to
+ * wait for is the program's own start. Each is made for one program and is never used again; it is enforced
+ * and observed as any other. They are made in the background: this does not wait for them. An idle one is a
+ * process of about 0.2 MiB that ends with the calling process. The program has what the caller had
+ * when its sandbox was prepared: control group, processor affinity, priority, limits that the policy leaves
+ * alone, mounts below its directories. Without one that is ready, or if a directory of the policy's is
+ * another one by now, a spawn is as without preparation. A child that is forked cannot use its parent's:
+ * its first spawn prepares its own. Applying a policy ends them.
+ *
+ * Returns 0; -EINVAL for too many, or before a policy is applied; -EOPNOTSUPP where a program gets what
+ * is there only when it starts (copies, descriptors passed on, a trace), and where a directory of the
+ * host's is mounted on, or in a tmpfs: --rootfs, a volume in the workspace; -ENOMEM, -EMFILE. Since: 0.1
+ */
+NUCLEUS_API int nucleus_sandbox_prepare(nucleus_sandbox *sandbox, unsigned int count,
+					nucleus_error **ret_err);
+
+/**
  * nucleus_sandbox_spawn - starts a program in a new sandbox
  * @sandbox: policy already applied; may be used again afterwards, each call makes a fresh sandbox
  * @argv: NULL-terminated; argv[0] is looked up in the sandbox's own PATH unless it has a slash

@@ -119,6 +119,17 @@ int nucleus_sandbox_set_stdio(nucleus_sandbox *s, int in, int out, int err)
 	return 0;
 }
 
+int nucleus_sandbox_prepare(nucleus_sandbox *s, unsigned int count, nucleus_error **ret_err)
+{
+	const struct nuc_where where = { .stage = "launch",
+					 .layer = "option",
+					 .hint = "call nucleus_sandbox_apply_policy() first" };
+
+	if (!s->prepared)
+		return nuc_fail(ret_err, -EINVAL, &where, "the sandbox has no policy yet");
+	return nuc_pool_keep(s->prepared, count, ret_err);
+}
+
 int nucleus_sandbox_spawn(nucleus_sandbox *s, const char *const *argv, nucleus_process **ret,
 			  nucleus_error **ret_err)
 {

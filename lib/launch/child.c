@@ -132,7 +132,8 @@ static long close_fds(const struct nuc_context *c, const struct nuc_span *keep)
 {
 	const uint32_t *fds = nuc_plan_data(c->plan, keep->at);
 	const int ours[] = { c->report_fd, c->plan_fd, c->caller_fd,
-			     c->status_fd, c->denial_fd, c->log_fd };
+			     c->status_fd, c->denial_fd, c->log_fd,
+			     c->own_map[0] ? c->control_fd : -1 };
 	long r;
 
 	for (int i = 0; i < 3; i++) {
@@ -565,6 +566,8 @@ long nuc_run_step(struct nuc_context *c, const struct nuc_step *s)
 	return r < 0 && s->accept && r == -(long)s->accept ? 0 : r;
 }
 
+#include "steps_ahead.h"
+
 int nuc_child_main(void *context)
 {
 	struct nuc_context *c = context;
@@ -573,10 +576,11 @@ int nuc_child_main(void *context)
 	/* Modes of what is made in the new root are meant as written. */
 	nuc_sys(__NR_umask, 0);
 	for (uint32_t i = 0; i < c->plan->n[NUC_PROG_CHILD]; i++) {
+		const struct nuc_step *s = nuc_plan_step(c->plan, first + i);
 		long r;
 
 		c->step = first + i;
-		r = nuc_run_step(c, nuc_plan_step(c->plan, first + i));
+		r = c->own_map[0] ? maker_step(c, s, i) : nuc_run_step(c, s);
 		if (r < 0) {
 			c->error = (int32_t)-r;
 			return 1;

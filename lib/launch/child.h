@@ -25,7 +25,8 @@ struct nuc_context {
 	int caller_fd;		/* pidfd of the caller */
 	int denial_fd;		/* write end of the pipe of denials, or -1 */
 	int log_fd;		/* the file of a trace, or -1 */
-	int control_fd;		/* to the copying parent, or -1 */
+	int control_fd;		/* to the parent that copies, that has a program later, or orders; or -1 */
+	const char *own_map[2];	/* of a maker: its id maps, of users and of groups; else NULL */
 	struct nuc_progress *progress; /* in init only */
 	char *const *argv;	/* of what is executed: init, or the program */
 	char *const *envp;
@@ -36,5 +37,10 @@ struct nuc_context {
 /* Performs one step. 0 or more, or -errno. Makes no decision: compile made them all. */
 long nuc_run_step(struct nuc_context *c, const struct nuc_step *s);
 
-/* The function that clone3 starts: runs the child's program, which ends in exec of init. */
+/*
+ * The function that clone3 starts: runs the child's program, which ends in exec of init. For a maker
+ * (own_map) these are the steps that all sandboxes of the plan can share.
+ */
 int nuc_child_main(void *context);
+/* The other steps of the child's program, in a process that a maker has cloned. As nuc_run_step(). */
+long nuc_run_rest(struct nuc_context *c, volatile uint32_t *step);

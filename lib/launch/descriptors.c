@@ -76,7 +76,7 @@ int nuc_launch_open(struct nuc_launch *l, const int stdio[3])
 	const struct nuc_plan *plan = l->prepared->plan;
 	int r;
 
-	for (int i = 0; i < 3; i++) {
+	for (int i = 0; stdio && i < 3; i++) {
 		r = take_stdio(l, i, stdio[i]);
 		if (r < 0)
 			return r;
@@ -84,18 +84,20 @@ int nuc_launch_open(struct nuc_launch *l, const int stdio[3])
 	r = open_pair(make_pipe, &l->report_read, &l->report_write);
 	if (r < 0)
 		return r;
-	if (plan->observe) {
+	if (plan->observe && l->kind != NUC_LAUNCH_MAKER) {
 		l->audit = nuc_launch_open_audit(plan);
 		r = open_pair(l->audit < 0 ? make_lazy_pipe : make_lazy_socket, &l->denial_read,
 			      &l->denial_write);
 		if (r < 0)
 			return r;
 	}
-	if (plan->count[NUC_OP_SEND_DIR]) {
+	if (plan->count[NUC_OP_SEND_DIR] || l->kind != NUC_LAUNCH) {
 		r = open_pair(make_socket, &l->control, &l->control_child);
 		if (r < 0)
 			return r;
 	}
+	if (l->kind == NUC_LAUNCH_MADE)
+		return 0; /* the maker has it */
 	l->caller = (int)syscall(__NR_pidfd_open, getpid(), 0);
 	if (l->caller < 0)
 		return -errno;
@@ -158,7 +160,7 @@ static int check_stdio(const int stdio[3], nucleus_error **ret_err)
 /* Whether a number is that of a descriptor which the library itself opened for this sandbox. */
 static bool is_own(const struct nuc_prepared *p, int fd)
 {
-	bool own = fd == p->init_fd || fd == p->plan_fd || fd == p->status_fd;
+	bool own = fd == p->init_fd || fd == p->plan_fd || fd == p->status.fd;
 
 	for (int i = 0; i < NUC_SLOTS; i++)
 		own |= fd == p->slots[i];

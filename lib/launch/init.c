@@ -5,8 +5,9 @@
  * signals on, and ends when the program ends, the time is over, or the caller is gone. With it the
  * kernel ends every process of the pid namespace (pid_namespaces(7)).
  *
- * argv: its name, "report plan size caller status denials log" as decimal numbers (denials + 1 and
- * log + 1: 0 is none), then the program's argv.
+ * argv: its name, "report plan size caller status denials log orders" as decimal numbers (of the last
+ * three one more: 0 is none), then the program's argv. With orders it is a maker, whose children do all this
+ * for programs that come later (ahead.c).
  */
 #include <asm/fcntl.h>
 #include <asm-generic/errno-base.h>
@@ -15,6 +16,7 @@
 #include <linux/prctl.h>
 #include <linux/sched.h>
 
+#include "ahead.h"
 #include "child.h"
 #include "observe.h"
 #include "raw.h"
@@ -41,17 +43,17 @@ __attribute__((noreturn)) static void quit(int status)
 		nuc_sys(__NR_exit_group, status);
 }
 
-static void report(const struct nuc_report *r)
+static long report(const struct nuc_report *r)
 {
 	/* If nobody reads any more there is nobody to tell. Shorter than PIPE_BUF: written whole. */
-	nuc_sys(__NR_write, ctx.report_fd, r, sizeof(*r));
+	return nuc_sys(__NR_write, ctx.report_fd, r, sizeof(*r));
 }
 
-static void report_step(uint32_t kind, uint32_t step, int32_t value)
+static long report_step(uint32_t kind, uint32_t step, int32_t value)
 {
 	struct nuc_report r = { .kind = kind, .step = step, .value = value };
 
-	report(&r);
+	return report(&r);
 }
 
 static const char *number(const char *s, uint32_t *ret)
@@ -382,15 +384,26 @@ static void *map(uint32_t fd, uint32_t size, int protection, int flags)
 	return (void *)r;
 }
 
+/* What a terminal or kill(0) sends to the caller's process group is the caller's to pass on. */
+static void own_session(void)
+{
+	long r = nuc_sys(__NR_setsid);
+
+	if (r < 0) {
+		report_step(NUC_REPORT_FAILED, UINT32_MAX, (int32_t)-r);
+		quit(127);
+	}
+}
+
 __attribute__((noreturn, used)) static void init_main(long argc, char **argv)
 {
 	uint64_t all = ~0ull, started;
-	uint32_t report_fd, plan_fd, size, caller_fd, status_fd, denials, log, fork_at;
+	uint32_t report_fd, plan_fd, size, caller_fd, status_fd, denials, log, orders, fork_at;
 	const char *s;
 	int listener;
 	long r, signals, program;
 
-	if (argc < 3)
+	if (argc < 2)
 		quit(127);
 	s = number(argv[1], &report_fd);
 	s = number(s, &plan_fd);
@@ -398,12 +411,14 @@ __attribute__((noreturn, used)) static void init_main(long argc, char **argv)
 	s = number(s, &caller_fd);
 	s = number(s, &status_fd);
 	s = number(s, &denials);
-	number(s, &log);
+	s = number(s, &log);
+	number(s, &orders);
 	ctx.report_fd = (int)report_fd;
 	ctx.caller_fd = (int)caller_fd;
 	ctx.denial_fd = (int)denials - 1;
 	ctx.log_fd = (int)log - 1;
-	ctx.control_fd = ctx.init_fd = ctx.plan_fd = ctx.status_fd = -1;
+	ctx.control_fd = (int)orders - 1;
+	ctx.init_fd = ctx.plan_fd = ctx.status_fd = -1;
 	for (int i = 0; i < 3; i++)
 		ctx.stdio[i] = -1;
 	ctx.argv = argv + 2;
@@ -412,20 +427,23 @@ __attribute__((noreturn, used)) static void init_main(long argc, char **argv)
 	if (nuc_sys(__NR_fcntl, report_fd, F_SETFD, FD_CLOEXEC) < 0 ||
 	    nuc_sys(__NR_fcntl, caller_fd, F_SETFD, FD_CLOEXEC) < 0 ||
 	    (ctx.denial_fd >= 0 && nuc_sys(__NR_fcntl, ctx.denial_fd, F_SETFD, FD_CLOEXEC) < 0) ||
-	    (ctx.log_fd >= 0 && nuc_sys(__NR_fcntl, ctx.log_fd, F_SETFD, FD_CLOEXEC) < 0))
+	    (ctx.log_fd >= 0 && nuc_sys(__NR_fcntl, ctx.log_fd, F_SETFD, FD_CLOEXEC) < 0) ||
+	    (ctx.control_fd >= 0 && nuc_sys(__NR_fcntl, ctx.control_fd, F_SETFD, FD_CLOEXEC) < 0))
 		quit(127);
+	ctx.plan = map(plan_fd, size, 1 /* PROT_READ */, 2 /* MAP_PRIVATE */);
+	if (orders) {
+		own_session();
+		nuc_sys(__NR_close, report_fd);
+		nuc_sys(__NR_close, status_fd);
+		nuc_sys(__NR_rt_sigprocmask, 2 /* SIG_SETMASK */, &all, 0, 8);
+		status_fd = (uint32_t)nuc_follow_orders(&ctx); /* returns in each child */
+	}
 	progress = map(status_fd, 4096, 3 /* PROT_READ | PROT_WRITE */, 1 /* MAP_SHARED */);
 	progress->exec_failed = 0; /* of an earlier launch */
 	progress->listener = -1;
 	ctx.progress = progress;
-	ctx.plan = map(plan_fd, size, 1 /* PROT_READ */, 2 /* MAP_PRIVATE */);
-
-	/* What a terminal or kill(0) sends to the caller's process group is the caller's to pass on. */
-	r = nuc_sys(__NR_setsid);
-	if (r < 0) {
-		report_step(NUC_REPORT_FAILED, UINT32_MAX, (int32_t)-r);
-		quit(127);
-	}
+	if (!orders)
+		own_session();
 	/* Blocked signals wait for signalfd, also those that PID 1 would not be given otherwise. */
 	nuc_sys(__NR_rt_sigprocmask, 2 /* SIG_SETMASK */, &all, 0, 8);
 	/* An ignored SIGCHLD is inherited, and would make the kernel reap in our place. */
@@ -435,7 +453,26 @@ __attribute__((noreturn, used)) static void init_main(long argc, char **argv)
 		nuc_sys(__NR_rt_sigaction, SIGCHLD_, dfl, 0, 8);
 	}
 
+	if (orders) {
+		r = nuc_run_rest(&ctx, &progress->step);
+		if (r < 0) {
+			report_step(NUC_REPORT_FAILED, progress->step, (int32_t)-r);
+			quit(127);
+		}
+	}
 	fork_at = run_until_fork(ctx.plan->first[NUC_PROG_INIT], 0);
+	if (orders) {
+		/* Both would wait for the other if this went unsaid. */
+		if (report_step(NUC_REPORT_PREPARED, 0, 0) < 0)
+			quit(127);
+		r = nuc_await_program(&ctx);
+		if (r < 0) {
+			report_step(NUC_REPORT_FAILED, fork_at, (int32_t)-r);
+			quit(127);
+		}
+		/* Until now it was in the maker's, by which the caller finds whom it was not told of. */
+		own_session();
+	}
 	started = nuc_clock_us(1 /* CLOCK_MONOTONIC */);
 	program = start_program(fork_at);
 	if (program < 0) {

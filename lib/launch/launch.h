@@ -21,17 +21,26 @@ struct nuc_shared_plan *nuc_shared_plan_ref(struct nuc_shared_plan *shared);
 /* NULL is allowed. */
 void nuc_shared_plan_unref(struct nuc_shared_plan *shared);
 
+/* A page that an init writes to and the caller reads: what step it is at. */
+struct nuc_status {
+	int fd;
+	volatile uint32_t *step;
+};
+
+struct nuc_pool;
+
 /* What is made once per sandbox object and used by each of its spawns. */
 struct nuc_prepared {
 	struct nuc_plan *plan;	/* that of `shared` */
 	struct nuc_shared_plan *shared;
 	int init_fd, plan_fd;	/* sealed memory files: the init program, the plan */
-	int status_fd;		/* a memory file of one page: what step init is at */
-	volatile uint32_t *status;
+	struct nuc_status status;
+	pid_t owner;		/* of the page: what forks from it shares it, and starts sandboxes at the same time */
 	int slots[NUC_SLOTS];	/* what the host steps made */
 	const char **envp;	/* into the plan */
 	char *stack;		/* of the child until it executes init */
 	struct nuc_cgroup_parent *groups; /* NULL: the plan has no group */
+	struct nuc_pool *pool;	/* NULL: none is kept */
 };
 
 /* A workspace that is carried back at the end. */
@@ -57,6 +66,19 @@ struct nuc_running {
 /* Takes the plan, also on failure. */
 int nuc_prepare(struct nuc_plan *plan, struct nuc_prepared **ret, nucleus_error **ret_err);
 void nuc_prepared_free(struct nuc_prepared *p);
+int nuc_status_make(struct nuc_status *s);
+/* In a process that was forked from `*owner` another page takes its place. */
+int nuc_status_own(struct nuc_status *s, pid_t *owner);
+void nuc_status_done(struct nuc_status *s);
+char *nuc_stack_new(void);
+void nuc_stack_free(char *stack);
+
+/*
+ * Keeps `count` sandboxes started ahead of their programs, and starts them without waiting for them; 0
+ * ends those that there are. Which plans can be: see nucleus_sandbox_prepare().
+ */
+int nuc_pool_keep(struct nuc_prepared *p, unsigned int count, nucleus_error **ret_err);
+void nuc_pool_free(struct nuc_pool *pool);
 
 /*
  * Starts argv under the plan. stdio: -1 for the caller's own. Returns 0 once the program has been

@@ -17,6 +17,8 @@
 #ifndef CLONE_CLEAR_SIGHAND
 #define CLONE_CLEAR_SIGHAND 0x100000000ULL
 #endif
+/* What it needs to build a root. The sandboxes that it makes have all of the plan's again, for themselves. */
+#define OF_A_MAKER ((uint64_t)(CLONE_NEWUSER | CLONE_NEWNS))
 #ifndef CLONE_INTO_CGROUP
 #define CLONE_INTO_CGROUP 0x200000000ULL
 #endif
@@ -61,7 +63,7 @@ void nuc_running_done(struct nuc_running *r, bool ended)
 	nuc_cgroup_parent_unref(r->groups);
 }
 
-static void launch_done(struct nuc_launch *l)
+void nuc_launch_done(struct nuc_launch *l)
 {
 	if (l->pidfd >= 0) {
 		end_sandbox(l->pidfd);
@@ -122,34 +124,37 @@ static int build_argv(struct nuc_launch *l, const char *const *argv)
 {
 	size_t n = 0;
 
-	while (argv[n])
+	while (argv && argv[n])
 		n++;
 	l->argv = calloc(n + 3, sizeof(*l->argv));
 	if (!l->argv)
 		return -ENOMEM;
-	snprintf(l->numbers, sizeof(l->numbers), "%d %d %u %d %d %d %d", l->report_write,
-		 l->prepared->plan_fd, l->prepared->plan->size, l->caller, l->prepared->status_fd,
-		 l->denial_write + 1, l->log + 1);
+	snprintf(l->numbers, sizeof(l->numbers), "%d %d %u %d %d %d %d %d", l->report_write,
+		 l->prepared->plan_fd, l->prepared->plan->size, l->caller, l->status->fd,
+		 l->denial_write + 1, l->log + 1, l->kind == NUC_LAUNCH_MAKER ? l->control_child + 1 : 0);
 	l->argv[0] = "nucleus-init";
 	l->argv[1] = l->numbers;
-	memcpy(l->argv + 2, argv, n * sizeof(*argv));
+	if (n)
+		memcpy(l->argv + 2, argv, n * sizeof(*argv));
 	return 0;
 }
 
 static int start_child(struct nuc_launch *l)
 {
 	const struct nuc_prepared *p = l->prepared;
+	const uint64_t namespaces = p->plan->clone_flags &
+				    (l->kind == NUC_LAUNCH_MAKER ? OF_A_MAKER : ~0ull);
 	struct nuc_clone_args args = {
-		.flags = p->plan->clone_flags | CLONE_VM | CLONE_PIDFD | CLONE_CLEAR_SIGHAND,
+		.flags = namespaces | CLONE_VM | CLONE_PIDFD | CLONE_CLEAR_SIGHAND,
 		.pidfd = (uintptr_t)&l->pidfd,
-		.stack = (uintptr_t)p->stack,
+		.stack = (uintptr_t)l->stack,
 		.stack_size = NUC_STACK_SIZE,
 	};
 	sigset_t all, old;
 	long pid;
 
 	/* With a rendezvous the caller must go on; without, it saves a wake-up to wait in the kernel. */
-	if (l->control < 0)
+	if (l->control < 0 || l->kind == NUC_LAUNCH_MAKER)
 		args.flags |= CLONE_VFORK;
 	/* Born in its group: to be moved there later would cost a grace period, and miss what it did. */
 	if (l->group.dir >= 0) {
@@ -160,7 +165,7 @@ static int start_child(struct nuc_launch *l)
 	memcpy(l->ctx.slots, p->slots, sizeof(l->ctx.slots));
 	l->ctx.init_fd = p->init_fd;
 	l->ctx.plan_fd = p->plan_fd;
-	l->ctx.status_fd = p->status_fd;
+	l->ctx.status_fd = l->status->fd;
 	l->ctx.report_fd = l->report_write;
 	l->ctx.caller_fd = l->caller;
 	l->ctx.denial_fd = l->denial_write;
@@ -323,14 +328,11 @@ static uint32_t step_reached(const struct nuc_launch *l)
 {
 	const struct nuc_plan *plan = l->prepared->plan;
 
-	return told(l)->step + 1 < plan->first[NUC_PROG_INIT] ? told(l)->step : *l->prepared->status;
+	return told(l)->step + 1 < plan->first[NUC_PROG_INIT] ? told(l)->step : *l->status->step;
 }
 
-/*
- * Reads what init says: once, that the program runs or what failed. End of file cannot be waited for
- * alone: a child that another thread forks meanwhile holds the write end as well.
- */
-static int await_ready(struct nuc_launch *l, const char *program, nucleus_error **ret_err)
+/* End of file cannot be waited for alone: a child that another thread forks holds the write end as well. */
+int nuc_launch_await(struct nuc_launch *l, uint32_t kind, const char *program, nucleus_error **ret_err)
 {
 	const struct nuc_plan *plan = l->prepared->plan;
 
@@ -361,22 +363,23 @@ static int await_ready(struct nuc_launch *l, const char *program, nucleus_error 
 			continue;
 		if (n != sizeof(r))
 			return n < 0 ? -errno : -EPROTO;
-		switch (r.kind) {
-		case NUC_REPORT_READY:
+		if (r.kind == kind)
 			return 0;
-		case NUC_REPORT_FAILED:
-			return nuc_step_failed(plan, r.step, r.value, program, ret_err);
-		default:
-			return -EPROTO;
-		}
+		return r.kind == NUC_REPORT_FAILED
+			       ? nuc_step_failed(plan, r.step, r.value, program, ret_err)
+			       : -EPROTO;
 	}
 }
 
-int nuc_launch(struct nuc_prepared *p, const int stdio[3], const char *const *argv,
-	       struct nuc_running *ret, nucleus_error **ret_err)
+/* ---- a launch ------------------------------------------------------------------------------------------ */
+
+void nuc_launch_init(struct nuc_launch *l, const struct nuc_prepared *p, char *stack,
+		     const struct nuc_status *status)
 {
-	_cleanup_(launch_done) struct nuc_launch l = {
+	*l = (struct nuc_launch){
 		.prepared = p,
+		.stack = stack,
+		.status = status,
 		.stdio = { -1, -1, -1 },
 		.report_read = -1,
 		.report_write = -1,
@@ -391,34 +394,97 @@ int nuc_launch(struct nuc_prepared *p, const int stdio[3], const char *const *ar
 		.carry = { .inside = -1, .outside = -1 },
 		.group = NUC_CGROUP_NONE_YET,
 	};
+}
+
+int nuc_launch_start(struct nuc_launch *l, const int stdio[3], const char *const *argv,
+		     nucleus_error **ret_err)
+{
 	const struct nuc_where where = { .stage = "launch", .layer = "descriptors" };
-	int64_t started = nuc_now_us();
-	nucleus_error *err = NULL;
-	int program_pid;
-	int r = nuc_launch_check(p, stdio, ret_err);
+	int r = nuc_launch_open(l, stdio);
+
+	if (r == 0)
+		r = build_argv(l, argv);
+	if (r < 0)
+		return nuc_fail(ret_err, r, &where, "cannot open what a launch needs: %s", strerror(-r));
+	r = l->kind == NUC_LAUNCH ? make_group(l, ret_err) : 0;
+	if (r < 0)
+		return r;
+	r = start_child(l);
+	if (r < 0)
+		return nuc_clone_failed(-r, ret_err);
+	nuc_launch_close_childs(l);
+	return 0;
+}
+
+int nuc_launch_open_made(struct nuc_launch *l)
+{
+	int r = nuc_launch_open(l, NULL);
+
+	l->ctx.step = l->prepared->plan->first[NUC_PROG_INIT]; /* its page tells how far it came */
+	return r < 0 ? r : make_group(l, NULL);
+}
+
+void nuc_launch_close_childs(struct nuc_launch *l)
+{
+	nuc_closep(&l->report_write);
+	nuc_closep(&l->denial_write);
+	nuc_closep(&l->control_child);
+	l->report_write = l->denial_write = l->control_child = -1;
+}
+
+int nuc_launch_finish(struct nuc_launch *l, const char *program, int64_t started, struct nuc_running *ret,
+		      nucleus_error **ret_err)
+{
+	const struct nuc_prepared *p = l->prepared;
+	int program_pid, r = nuc_launch_await(l, NUC_REPORT_READY, program, ret_err);
 
 	if (r < 0)
 		return r;
+	program_pid = nuc_launch_program_pid(l);
+	*ret = (struct nuc_running){
+		.pidfd = NUC_TAKE_FD(l->pidfd),
+		.report_fd = NUC_TAKE_FD(l->report_read),
+		.program_pid = program_pid,
+		.audit_fd = NUC_TAKE_FD(l->audit),
+		.denial_fd = NUC_TAKE_FD(l->denial_read),
+		.pid = l->pid,
+		.launch_us = (uint64_t)(nuc_now_us() - started),
+		.plan = nuc_shared_plan_ref(p->shared),
+		.carry = l->carry,
+		.groups = p->groups ? nuc_cgroup_parent_ref(p->groups) : NULL,
+		.group = l->group,
+	};
+	/* From here on it is init's. */
+	if (l->log >= 0)
+		close(NUC_TAKE_FD(l->log));
+	l->group = NUC_CGROUP_NONE_YET;
+	l->carry = (struct nuc_carry){ .inside = -1, .outside = -1 };
+	return 0;
+}
+
+int nuc_launch(struct nuc_prepared *p, const int stdio[3], const char *const *argv,
+	       struct nuc_running *ret, nucleus_error **ret_err)
+{
+	const struct nuc_where where = { .stage = "launch", .layer = "memory" };
+	_cleanup_(nuc_launch_done) struct nuc_launch l;
+	int64_t started = nuc_now_us();
+	nucleus_error *err = NULL;
+	int r = nuc_launch_check(p, stdio, ret_err);
+
+	nuc_launch_init(&l, p, p->stack, &p->status);
+	if (r < 0)
+		return r;
+	r = nuc_status_own(&p->status, &p->owner);
+	if (r < 0)
+		return nuc_fail(ret_err, r, &where, "cannot make a memory file: %s", strerror(-r));
+	r = p->pool ? nuc_pool_launch(p->pool, stdio, argv, started, ret, ret_err) : 1;
+	if (r <= 0)
+		return r;
 	r = nuc_launch_open_log(&l, ret_err);
-	if (r < 0)
-		return r;
-	r = nuc_launch_open(&l, stdio);
 	if (r == 0)
-		r = build_argv(&l, argv);
-	if (r < 0)
-		return nuc_fail(ret_err, r, &where, "cannot open what a launch needs: %s", strerror(-r));
-	r = make_group(&l, ret_err);
+		r = nuc_launch_start(&l, stdio, argv, ret_err);
 	if (r < 0)
 		return r;
-	r = start_child(&l);
-	if (r < 0)
-		return nuc_clone_failed(-r, ret_err);
-	/* Only the child may hold these now: their closing is what tells of its end. */
-	close(NUC_TAKE_FD(l.report_write));
-	nuc_closep(&l.denial_write);
-	l.denial_write = -1;
-	nuc_closep(&l.control_child);
-	l.control_child = -1;
 	r = l.control >= 0 ? copy_all(&l, &err) : 0;
 	if (r < 0 && err) {
 		if (ret_err)
@@ -431,27 +497,5 @@ int nuc_launch(struct nuc_prepared *p, const int stdio[3], const char *const *ar
 	 * end, so that closing that would tell it nothing. */
 	if (l.control >= 0)
 		shutdown(l.control, SHUT_RDWR);
-	r = await_ready(&l, argv[0], ret_err);
-	if (r < 0)
-		return r;
-	program_pid = nuc_launch_program_pid(&l);
-	*ret = (struct nuc_running){
-		.pidfd = NUC_TAKE_FD(l.pidfd),
-		.report_fd = NUC_TAKE_FD(l.report_read),
-		.program_pid = program_pid,
-		.audit_fd = NUC_TAKE_FD(l.audit),
-		.denial_fd = NUC_TAKE_FD(l.denial_read),
-		.pid = l.pid,
-		.launch_us = (uint64_t)(nuc_now_us() - started),
-		.plan = nuc_shared_plan_ref(p->shared),
-		.carry = l.carry,
-		.groups = p->groups ? nuc_cgroup_parent_ref(p->groups) : NULL,
-		.group = l.group,
-	};
-	/* From here on it is init's. */
-	if (l.log >= 0)
-		close(NUC_TAKE_FD(l.log));
-	l.group = NUC_CGROUP_NONE_YET;
-	l.carry = (struct nuc_carry){ .inside = -1, .outside = -1 };
-	return 0;
+	return nuc_launch_finish(&l, argv[0], started, ret, ret_err);
 }

@@ -1,14 +1,23 @@
 /* SPDX-License-Identifier: MIT */
-/* One launch, as the caller's side of it is made: parent.c, descriptors.c. */
+/* One launch, as the caller's side of it is made: parent.c, descriptors.c, pool.c. */
 #pragma once
 
 #include "launch.h"
+
+enum nuc_launch_kind {
+	NUC_LAUNCH,	 /* of a program */
+	NUC_LAUNCH_MAKER, /* of a process that clones sandboxes, and has no program */
+	NUC_LAUNCH_MADE,  /* of a sandbox that a maker clones, and that has a program later */
+};
 
 /* All that one launch holds in the caller: closed, ended and freed on every path. */
 struct nuc_launch {
 	const struct nuc_prepared *prepared;
 	struct nuc_context ctx;
 	struct nuc_context *shared; /* of a child with a memory of its own: its steps and error; or NULL */
+	char *stack;			/* of the child; not its own */
+	const struct nuc_status *status; /* of its init; not its own */
+	enum nuc_launch_kind kind;
 	int stdio[3];			/* copies of ours, or -1 */
 	int report_read, report_write;
 	int denial_read, denial_write;
@@ -18,10 +27,34 @@ struct nuc_launch {
 	int pidfd;
 	int pid;
 	const char **argv;
-	char numbers[64];
+	char numbers[96];
 	struct nuc_carry carry;
 	struct nuc_cgroup group;
 };
+
+void nuc_launch_init(struct nuc_launch *l, const struct nuc_prepared *p, char *stack,
+		     const struct nuc_status *status);
+/* Opens what it needs, and starts the child. argv is NULL for a maker. */
+int nuc_launch_start(struct nuc_launch *l, const int stdio[3], const char *const *argv,
+		     nucleus_error **ret_err);
+/* Opens what a sandbox from a maker needs, and makes its group. */
+int nuc_launch_open_made(struct nuc_launch *l);
+/* Of those that have been given away: the closing of the last of them is what tells of a child's end. */
+void nuc_launch_close_childs(struct nuc_launch *l);
+/* Waits until init has said `kind`, and nothing else. `program` is for the message. */
+int nuc_launch_await(struct nuc_launch *l, uint32_t kind, const char *program, nucleus_error **ret_err);
+/* Waits until the program runs; what holds it then is `ret`. */
+int nuc_launch_finish(struct nuc_launch *l, const char *program, int64_t started, struct nuc_running *ret,
+		      nucleus_error **ret_err);
+/* Ends what was started, and closes all. */
+void nuc_launch_done(struct nuc_launch *l);
+
+/*
+ * Starts a program in a sandbox of the pool. 1 if there is none, or none that may be used; else as
+ * nuc_launch(). The pool is filled up again meanwhile.
+ */
+int nuc_pool_launch(struct nuc_pool *pool, const int stdio[3], const char *const *argv, int64_t started,
+		    struct nuc_running *ret, nucleus_error **ret_err);
 
 /* Refuses descriptors that are no caller's to pass, and those that would lead out of the sandbox. */
 int nuc_launch_check(const struct nuc_prepared *p, const int stdio[3], nucleus_error **ret_err);

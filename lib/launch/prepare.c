@@ -37,24 +37,63 @@ static int sealed_file(const char *name, const void *bytes, size_t len, unsigned
 	return NUC_TAKE_FD(fd);
 }
 
-/* One page that init writes to and the caller reads. */
-static int share_status(struct nuc_prepared *p)
+int nuc_status_make(struct nuc_status *s)
 {
 	void *page;
 
-	p->status_fd = memfd_create("nucleus-status", MFD_CLOEXEC);
-	if (p->status_fd < 0)
+	s->fd = memfd_create("nucleus-status", MFD_CLOEXEC);
+	if (s->fd < 0)
 		return -errno;
-	p->status_fd = nuc_fd_above_stdio(p->status_fd);
-	if (p->status_fd < 0)
-		return p->status_fd;
-	if (ftruncate(p->status_fd, 4096) < 0)
+	s->fd = nuc_fd_above_stdio(s->fd);
+	if (s->fd < 0)
+		return s->fd;
+	if (ftruncate(s->fd, 4096) < 0)
 		return -errno;
-	page = mmap(NULL, 4096, PROT_READ, MAP_SHARED, p->status_fd, 0);
+	page = mmap(NULL, 4096, PROT_READ, MAP_SHARED, s->fd, 0);
 	if (page == MAP_FAILED)
 		return -errno;
-	p->status = page;
+	s->step = page;
 	return 0;
+}
+
+void nuc_status_done(struct nuc_status *s)
+{
+	nuc_closep(&s->fd);
+	if (s->step)
+		munmap((void *)s->step, 4096);
+	*s = (struct nuc_status){ -1, NULL };
+}
+
+int nuc_status_own(struct nuc_status *s, pid_t *owner)
+{
+	int r;
+
+	if (*owner == getpid())
+		return 0;
+	nuc_status_done(s);
+	r = nuc_status_make(s);
+	if (r == 0)
+		*owner = getpid();
+	return r;
+}
+
+char *nuc_stack_new(void)
+{
+	char *stack = mmap(NULL, NUC_STACK_SIZE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+
+	if (stack == MAP_FAILED)
+		return NULL;
+	if (mprotect(stack + NUC_STACK_GUARD, NUC_STACK_SIZE - NUC_STACK_GUARD,
+		     PROT_READ | PROT_WRITE) == 0)
+		return stack;
+	munmap(stack, NUC_STACK_SIZE);
+	return NULL;
+}
+
+void nuc_stack_free(char *stack)
+{
+	if (stack)
+		munmap(stack, NUC_STACK_SIZE);
 }
 
 /* The host steps that are done once; the others are those of each launch. */
@@ -143,20 +182,14 @@ int nuc_prepare(struct nuc_plan *plan, struct nuc_prepared **ret, nucleus_error 
 	}
 	p->shared = shared;
 	p->plan = plan;
-	p->plan_fd = p->init_fd = p->status_fd = -1;
+	p->plan_fd = p->init_fd = p->status.fd = -1;
+	p->owner = getpid();
 	for (int i = 0; i < NUC_SLOTS; i++)
 		p->slots[i] = -1;
 	r = list_env(p);
 	if (r == 0) {
-		p->stack = mmap(NULL, NUC_STACK_SIZE, PROT_NONE,
-				MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
-		if (p->stack == MAP_FAILED) {
-			p->stack = NULL;
-			r = -ENOMEM;
-		} else if (mprotect(p->stack + NUC_STACK_GUARD, NUC_STACK_SIZE - NUC_STACK_GUARD,
-				    PROT_READ | PROT_WRITE) < 0) {
-			r = -errno;
-		}
+		p->stack = nuc_stack_new();
+		r = p->stack ? 0 : -ENOMEM;
 	}
 	if (r == 0) {
 		r = p->init_fd = sealed_file("nucleus-init", nuc_init_program,
@@ -168,7 +201,7 @@ int nuc_prepare(struct nuc_plan *plan, struct nuc_prepared **ret, nucleus_error 
 	if (r >= 0)
 		r = p->plan_fd = sealed_file("nucleus-plan", plan, plan->size, 0);
 	if (r >= 0)
-		r = share_status(p);
+		r = nuc_status_make(&p->status);
 	if (r < 0) {
 		nuc_prepared_free(p);
 		return nuc_fail(ret_err, r, &where, "cannot make the memory files of a sandbox: %s",
@@ -187,15 +220,13 @@ void nuc_prepared_free(struct nuc_prepared *p)
 {
 	if (!p)
 		return;
+	nuc_pool_free(p->pool);
 	nuc_closep(&p->init_fd);
 	nuc_closep(&p->plan_fd);
-	nuc_closep(&p->status_fd);
-	if (p->status)
-		munmap((void *)p->status, 4096);
+	nuc_status_done(&p->status);
 	for (int i = 0; i < NUC_SLOTS; i++)
 		nuc_closep(&p->slots[i]);
-	if (p->stack)
-		munmap(p->stack, NUC_STACK_SIZE);
+	nuc_stack_free(p->stack);
 	nuc_cgroup_parent_unref(p->groups);
 	free(p->envp);
 	nuc_shared_plan_unref(p->shared);

@@ -129,6 +129,7 @@ enum nuc_report_kind {
 	NUC_REPORT_EXITED,	/* it exited with `value` */
 	NUC_REPORT_SIGNALLED,	/* signal `value` ended it */
 	NUC_REPORT_TIMEOUT,	/* the time limit ended it */
+	NUC_REPORT_PREPARED,	/* init was started ahead, and waits for a program */
 };
 
 struct nuc_report {

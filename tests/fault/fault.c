@@ -14,7 +14,7 @@
 #include "fault.h"
 
 /* "group" has one wherever it can be had: as root, and where the user's groups are delegated. */
-const char *const kinds[] = { "bind", "copy", "group", NULL };
+const char *const kinds[] = { "bind", "copy", "group", "ahead", NULL };
 static int passed, failed;
 static char project[] = "/tmp/nucleus-fault-XXXXXX";
 
@@ -222,12 +222,28 @@ static int count_marked(const char *marker)
 	return n;
 }
 
+/* Those whose parent was the victim, if this process is their reaper, and that have not been reaped. */
+static int count_orphans(void)
+{
+	FILE *f = fopen("/proc/thread-self/children", "re");
+	int n = 0, pid;
+
+	if (!f)
+		fatal("/proc/thread-self/children");
+	while (waitpid(-1, NULL, WNOHANG | __WALL) > 0)
+		;
+	while (fscanf(f, "%d", &pid) == 1)
+		n++;
+	fclose(f);
+	return n;
+}
+
 int survivors(const struct victim *v)
 {
 	const struct timespec pause = { .tv_nsec = 2000000 };
 	int n;
 
-	for (int i = 0; (n = count_marked(v->marker)) > 0 && i < 5000; i++)
+	for (int i = 0; (n = count_marked(v->marker) + count_orphans()) > 0 && i < 5000; i++)
 		nanosleep(&pause, NULL);
 	return n;
 }

@@ -21,6 +21,7 @@ struct verdict {
 	int outcome;	/* of the program, if it was spawned */
 	int code;
 	int leaked;	/* descriptors and children more than before */
+	int pid;	/* of the sandbox's init */
 };
 
 struct victim {
@@ -40,7 +41,10 @@ void victim_start(struct victim *ret, const char *kind, const char *program);
 /* Kills and reaps it, if that was not done yet; victim_done() closes the pipes too. */
 void victim_kill(struct victim *v);
 void victim_done(struct victim *v);
-/* Number of processes whose command line has the marker, waiting until there are none, 10 s at most. */
+/*
+ * Number of processes whose command line has the marker, and of children of this process, which is to be
+ * the reaper of the victim's; waits until there are none, 10 s at most.
+ */
 int survivors(const struct victim *v);
 /*
  * Mounts of this namespace, files that a launch may touch, control groups of sandboxes, as text; owned

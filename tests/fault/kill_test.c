@@ -3,6 +3,7 @@
  * SIGKILL of the caller, at some moment of a launch: a sweep over the time that a launch takes. No
  * process, mount or file may be left.
  */
+#include <sys/prctl.h>
 #include <time.h>
 
 #include "fault.h"
@@ -87,6 +88,8 @@ int main(int argc, char **argv)
 {
 	char *before = describe_host(), *after;
 
+	if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
+		return 2;
 	for (int i = 0; kinds[i]; i++)
 		if (is_wanted(kinds[i], argv))
 			sweep(kinds[i]);

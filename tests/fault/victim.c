@@ -2,8 +2,9 @@
 /*
  * fault-victim MARKER KIND PROJECT PROGRAM: makes a sandbox, says 'R' on 1, waits for a byte on 0,
  * launches PROGRAM with the marker among its arguments, tells how that went; of kind "apply" it
- * applies the policy until it is killed. The argument stands in
- * the command line of every process that comes of it: also of the child, which shares this memory.
+ * applies the policy until it is killed; of kind "ahead" it has one made ahead. The argument stands in
+ * the command line of every process that comes of it, but of a maker and what it makes: also of the
+ * child, which shares this memory.
  */
 #include <dirent.h>
 #include <sys/syscall.h>
@@ -71,10 +72,13 @@ int main(int argc, char **argv)
 			return 2;
 
 	syscall(PHASE_CALL, PHASE_BEGIN);
+	if (!strcmp(argv[2], "ahead"))
+		nucleus_sandbox_prepare(sandbox, 1, NULL);
 	v.spawned = nucleus_sandbox_spawn(
 		sandbox, (const char *const[]){ "sh", "-c", argv[4], argv[1], NULL }, &process, NULL);
 	syscall(PHASE_CALL, PHASE_END);
 
+	v.pid = process ? nucleus_process_pid(process) : 0;
 	if (v.spawned == 0 && strcmp(argv[4], "sleep 600") != 0) {
 		nucleus_process_wait(process, -1, &v.outcome, &v.code, NULL);
 		nucleus_process_close(process);
