@@ -8,7 +8,7 @@ where the dynamic linker looks. What is found but cannot be used is an ImportErr
 
 import ctypes
 import os
-from ctypes import POINTER, c_char_p, c_int, c_size_t, c_uint64, c_void_p
+from ctypes import POINTER, c_char_p, c_int, c_size_t, c_uint, c_uint64, c_void_p
 from typing import Any, List, Optional, Tuple
 
 SONAME = "libnucleus.so.0"
@@ -50,6 +50,7 @@ _FUNCTIONS = {
     "sandbox_hash": (c_int, (c_void_p, _OWNED)),
     "sandbox_why": (c_int, (c_void_p, c_char_p, c_char_p, _OWNED, _ERROR)),
     "sandbox_set_stdio": (c_int, (c_void_p, c_int, c_int, c_int)),
+    "sandbox_prepare": (c_int, (c_void_p, c_uint, _ERROR)),
     "sandbox_spawn": (c_int, (c_void_p, _ARGV, _OWNED, _ERROR)),
     "process_pid": (c_int, (c_void_p,)),
     "process_pidfd": (c_int, (c_void_p,)),
