@@ -279,6 +279,8 @@ do_live() {
 do_attack() {
 	need_gcc || return
 	for_users "attack" python3 -B tests/attack/run.py --nucleus build-tests/gcc/cli/nucleus
+	for_users "attack, prepared" python3 -B tests/attack/run.py --prepared \
+		--nucleus build-tests/gcc/cli/nucleus
 }
 
 do_programs() {

@@ -2,13 +2,15 @@
 # SPDX-License-Identifier: MIT
 """The attack suite: hostile acts in sandboxes, judged from inside and from outside.
 
-    run.py --nucleus PATH [--user root|nobody-12345] [--only WORD]
+    run.py --nucleus PATH [--user root|nobody-12345] [--only WORD] [--prepared]
 
 One line per case, and at the end "N passed, N failed". An act passes when the layer that must stop
 it did (inside: by the errno or signal that is this layer's), and when nothing outside has changed.
 Some acts are tried again with seccomp or Landlock switched off: those that other layers must stop
 too have to fail again, and those that this layer alone stops have to get through, which shows that
 it is the layer and not a mistake in the act.
+
+With --prepared all of it is in sandboxes that were made ahead of their programs (prepared.py).
 """
 
 import argparse
@@ -30,6 +32,9 @@ from become import become  # noqa: E402
 from host import LEAKED, PASSED, Host  # noqa: E402
 from patience import patience  # noqa: E402
 
+PREPARED = [sys.executable, "-B",
+            os.path.join(os.path.dirname(os.path.realpath(__file__)), "prepared.py")]
+NEED_PASSED = ("learn-peer", "take-descriptor")  # a descriptor: a prepared sandbox is not given any
 PATIENCE = patience(120)  # seconds, for any one sandbox
 EXIT_NOT_IN_A_SANDBOX = 99
 TIMED_OUT = 124
@@ -70,8 +75,9 @@ class Tally:
 
 
 class Suite:
-    def __init__(self, nucleus, host, tally):
+    def __init__(self, nucleus, host, tally, prepared):
         self.nucleus = nucleus
+        self.prepared = prepared
         self.host = host
         self.tally = tally
         self.acts = self.read_table()
@@ -88,7 +94,7 @@ class Suite:
 
     def command(self, mode, flags, program, workspace_mode="bind-rw"):
         path = self.host.path
-        words = [self.nucleus, "run", "--mode", mode, *flags,
+        words = [*(PREPARED if self.prepared else [self.nucleus]), "run", "--mode", mode, *flags,
                  "--workspace", path("workspace"), "--workspace-mode", workspace_mode,
                  "--context", path("context"),
                  "--volume", f"{path('attack')}:/attack:ro",
@@ -150,7 +156,8 @@ class Suite:
 
     def scene(self, name, config):
         return [a for a in self.acts
-                if a["scene"] == name and a["in"][config] and self.tally.wanted(a["name"])]
+                if a["scene"] == name and a["in"][config] and self.tally.wanted(a["name"])
+                and not (self.prepared and a["name"] in NEED_PASSED)]
 
     def shared_scene(self, scene, config, mode, flags, workspace_mode):
         acts = self.scene(scene, config)
@@ -164,12 +171,12 @@ class Suite:
         self.judge_outside(where, f"({scene})", out)
 
     def alone(self, config, mode, flags):
+        passed = [] if self.prepared else ["--pass-fd", str(PASSED)]
         for act in self.scene("own", config):
             where = f"{mode} {config}"
             self.host.fresh_workspace()
             _, out, said, _ = self.run(self.command(
-                mode, [*flags, "--pass-fd", str(PASSED)],
-                ["/attack/attack", "alone", config, act["name"]]))
+                mode, [*flags, *passed], ["/attack/attack", "alone", config, act["name"]]))
             self.judge_inside(config, where, [act], out, said)
             self.judge_outside(where, f"({act['name']})", out)
 
@@ -257,14 +264,19 @@ class Suite:
         self.host.fresh_workspace()
         top = os.open("/", os.O_RDONLY | os.O_DIRECTORY)
         null = os.open(os.devnull, os.O_RDWR)
-        for name in ("stdin", "stdout", "stderr", "pass-fd"):
+        # No descriptor is passed to a prepared sandbox.
+        for name in ("stdin", "stdout", "stderr", *([] if self.prepared else ["pass-fd"])):
             streams = {s: top if s == name else null for s in ("stdin", "stdout", "stderr")}
             flags = ["--pass-fd", str(top)] if name == "pass-fd" else []
             # If it comes to run, it leaves by whatever it was given.
             number = top if flags else list(streams).index(name)
             script = f"cd -P /proc/self/fd/{number}/.."
-            r = subprocess.run(self.command(mode, flags, ["/bin/sh", "-c", script]), pass_fds=[top],
-                               check=False, timeout=PATIENCE, **streams)
+            environment = dict(os.environ)
+            if self.prepared:  # Python does not start with a directory among its own
+                environment["PREPARED_STREAMS"] = ",".join(map(str, streams.values()))
+                streams = {}
+            r = subprocess.run(self.command(mode, flags, ["/bin/sh", "-c", script]), check=False,
+                               pass_fds=[top, null], timeout=PATIENCE, env=environment, **streams)
             self.tally.case(r.returncode == 125, mode, f"leave by a directory as {name}",
                             f"[descriptors] ended with {r.returncode}")
         os.close(top)
@@ -286,9 +298,11 @@ class Suite:
                 self.outliving("leave", config, mode, flags)
                 if self.tally.wanted("directory"):
                     self.leave_by_directory(mode)
-                if self.tally.wanted("init-again"):
+                # It is about the command line's own file.
+                if self.tally.wanted("init-again") and not self.prepared:
                     self.run_init_again(mode)
-        if self.tally.wanted("race"):
+        # They need copies and required plans, which a prepared sandbox and prepared.py do not have.
+        if self.tally.wanted("race") and not self.prepared:
             races.run(self)
 
 
@@ -297,6 +311,8 @@ def main():
     parser.add_argument("--nucleus", required=True)
     parser.add_argument("--user", choices=("root", "nobody-12345"))
     parser.add_argument("--only", help="acts whose name has this word in it")
+    parser.add_argument("--prepared", action="store_true",
+                        help="in sandboxes that were made ahead of their programs")
     args = parser.parse_args()
     become(args.user)
     nucleus = os.path.abspath(args.nucleus)
@@ -305,11 +321,13 @@ def main():
     if not os.access(nucleus, os.X_OK) or not os.access(program, os.X_OK):
         print(f"FAIL {nucleus} or {program} is missing: build first\n0 passed, 1 failed")
         return 1
+    if args.prepared:
+        os.environ["NUCLEUS_LIBRARY"] = races.library_of(nucleus)[0]
     os.chdir("/")
     tally = Tally(args.only)
     host = Host(program)
     try:
-        Suite(nucleus, host, tally).all()
+        Suite(nucleus, host, tally, args.prepared).all()
     except Exception:  # pylint: disable=broad-except
         traceback.print_exc(file=sys.stdout)
         tally.case(False, "run.py", "(exception)", "the suite did not run to its end")
