@@ -8,8 +8,8 @@
  *
  * bench-launch --serve TRUE FILTER: for python.py, which takes turns with it. Writes the filter to the file
  * FILTER and the arguments for bwrap (see bwrap.h) to standard output, one a line, "@" for the number of
- * the filter's descriptor, then an empty line; after that each line that it reads is one call, and is
- * answered by its nanoseconds. What bwrap is to bind is there as long as this runs.
+ * the filter's descriptor, then an empty line; after that each line that it reads is one call and one plain
+ * vfork and exec, and is answered by the nanoseconds of both. What bwrap is to bind is there as long as this runs.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -219,12 +219,14 @@ static int serve(const char *filter_file)
 	puts("");
 	fflush(stdout);
 	while ((c = getchar()) != EOF) {
-		double start = now_us();
+		double start = now_us(), middle;
 
 		if (c != '\n')
 			continue;
 		run_call(sandbox);
-		printf("%.0f\n", (now_us() - start) * 1e3);
+		middle = now_us();
+		run(PLAIN);
+		printf("%.0f %.0f\n", (middle - start) * 1e3, (now_us() - middle) * 1e3);
 		fflush(stdout);
 	}
 	nucleus_sandbox_free(sandbox);

@@ -27,12 +27,13 @@ PROGRAM = ["/bench/true"]
 
 
 class Call:
-    """The C call, in a process of its own that does one when it is asked to."""
+    """The C call, in a process of its own that does one when it is asked to, and a plain vfork and exec."""
 
     def __init__(self, bench: str, true: str, filter_file: str) -> None:
         self._process = subprocess.Popen([bench, "--serve", true, filter_file], text=True, bufsize=1,
                                          stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.bwrap = list(self._lines())
+        self.plain: List[float] = []  # microseconds
 
     def _line(self) -> str:
         assert self._process.stdout
@@ -51,7 +52,9 @@ class Call:
     def microseconds(self) -> float:
         assert self._process.stdin
         self._process.stdin.write("\n")
-        return int(self._line()) / 1e3
+        call, plain = (int(word) / 1e3 for word in self._line().split())
+        self.plain.append(plain)
+        return call
 
     def close(self) -> None:
         self._process.communicate()
@@ -154,8 +157,10 @@ def main() -> int:
         for name, values in times.items():
             say(name, values, "us")
         c, ours = times["nucleus_sandbox_spawn()"], times["nucleus.run"]
-        print("nucleus.run beside the C call: %+.0f us (%+.0f to %+.0f)"
-              % interval(lambda p: median(ours, p) - median(c, p), rounds))
+        plain = statistics.median(call.plain)
+        more = interval(lambda p: median(ours, p) - median(c, p), rounds)
+        print("nucleus.run beside the C call: %+.0f us (%+.0f to %+.0f)" % more, end="")
+        print(", %.2f (%.2f to %.2f)" % tuple(us / plain for us in more), f"of vfork and exec, {plain:.0f} us")
         for name in list(times)[1:5]:
             compare(name, times[name],
                     times["subprocess.run of bwrap" + (", captured" if "captured" in name else "")])
