@@ -12,6 +12,7 @@ import pytest
 
 import nucleus
 from nucleus import PIPE, Policy, Popen
+from run_case import nothing_left  # noqa: F401
 from support import children, fds, leftovers, patience, rounds, run_python, until
 
 # Run in interpreters of their own: they play with signals, and count what is left.
@@ -22,14 +23,6 @@ COUNT = """if 1:
         with open("/proc/self/statm") as f:
             return int(f.read().split()[1]) * 4
 """
-
-
-@pytest.fixture(autouse=True)
-def nothing_left():
-    before = fds(), children()
-    yield
-    gc.collect()  # what an exception that was caught still refers to
-    assert leftovers(before) == ({}, [])
 
 
 # ---- interrupted ---------------------------------------------------------------------------------

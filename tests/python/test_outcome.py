@@ -3,7 +3,6 @@
 
 import ctypes
 import errno
-import gc
 import json
 import os
 import re
@@ -15,7 +14,8 @@ import pytest
 import nucleus
 from nucleus import PIPE, Policy, Popen, _handle
 from nucleus._library import lib
-from support import children, fds, leftovers, patience, until
+from run_case import nothing_left  # noqa: F401
+from support import patience, until
 
 CALL = "import ctypes; call = ctypes.CDLL(None).syscall; "
 PTRACE, KEXEC_LOAD = 101, 246
@@ -23,14 +23,6 @@ PTRACE, KEXEC_LOAD = 101, 246
 
 def python(code):
     return ["python3", "-c", CALL + code]
-
-
-@pytest.fixture(autouse=True)
-def nothing_left():
-    before = fds(), children()
-    yield
-    gc.collect()  # what an exception that was caught still refers to
-    assert leftovers(before) == ({}, [])
 
 
 # ---- outcomes ------------------------------------------------------------------------------------

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """max_output= and on_output=: what is kept, what is counted, and what is told while it runs."""
 
-import gc
 import os
 import threading
 import time
@@ -10,17 +9,10 @@ import pytest
 
 import nucleus
 from nucleus import DEVNULL, PIPE, STDOUT
-from support import children, fds, leftovers, patience, run_python
+from run_case import nothing_left  # noqa: F401
+from support import patience, run_python
 
 MEGA = 1_000_000
-
-
-@pytest.fixture(autouse=True)
-def nothing_left():
-    before = fds(), children()
-    yield
-    gc.collect()  # what an exception that was caught still refers to
-    assert leftovers(before) == ({}, [])
 
 
 class Told(list):

@@ -15,19 +15,12 @@ import pytest
 
 import nucleus
 from nucleus import DEVNULL, PIPE, Popen
-from support import children, fds, leftovers, patience, run_python, until
+from run_case import nothing_left  # noqa: F401
+from support import children, patience, run_python, until
 
 FOREVER = ["sleep", "100000"]
 BIG = 2_000_000
 PIPE_SIZE = 65536
-
-
-@pytest.fixture(autouse=True)
-def nothing_left():
-    before = fds(), children()
-    yield
-    gc.collect()  # what an exception that was caught still refers to
-    assert leftovers(before) == ({}, [])
 
 
 # ---- files ---------------------------------------------------------------------------------------

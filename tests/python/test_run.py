@@ -2,7 +2,6 @@
 """nucleus.run() as who knows subprocess.run() expects it: how it ended, what is run, and where."""
 
 import errno
-import gc
 import os
 import pathlib
 import pickle
@@ -12,22 +11,7 @@ import subprocess
 import pytest
 
 import nucleus
-from support import children, fds, leftovers
-
-
-def out(*args, **how):
-    """What a program that must succeed writes."""
-    done = nucleus.run(list(args), capture_output=True, **how)
-    assert (done.returncode, done.outcome) == (0, "exited"), done
-    return done.stdout
-
-
-@pytest.fixture(autouse=True)
-def nothing_left():
-    before = fds(), children()
-    yield
-    gc.collect()  # what an exception that was caught still refers to
-    assert leftovers(before) == ({}, [])
+from run_case import nothing_left, out  # noqa: F401
 
 
 # ---- how it ended --------------------------------------------------------------------------------

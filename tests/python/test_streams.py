@@ -3,7 +3,6 @@
 
 import array
 import errno
-import gc
 import os
 import subprocess
 import threading
@@ -13,24 +12,10 @@ import pytest
 
 import nucleus
 from nucleus import DEVNULL, PIPE, STDOUT
-from support import children, fds, leftovers, patience, run_python
+from run_case import nothing_left, out  # noqa: F401
+from support import patience, run_python
 
 BIG = 3_000_000  # far more than any pipe holds
-
-
-def out(*args, **how):
-    """What a program that must succeed writes."""
-    done = nucleus.run(list(args), capture_output=True, **how)
-    assert (done.returncode, done.outcome) == (0, "exited"), done
-    return done.stdout
-
-
-@pytest.fixture(autouse=True)
-def nothing_left():
-    before = fds(), children()
-    yield
-    gc.collect()  # what an exception that was caught still refers to
-    assert leftovers(before) == ({}, [])
 
 
 # ---- streams -------------------------------------------------------------------------------------
