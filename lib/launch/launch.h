@@ -70,8 +70,6 @@ int nuc_status_make(struct nuc_status *s);
 /* In a process that was forked from `*owner` another page takes its place. */
 int nuc_status_own(struct nuc_status *s, pid_t *owner);
 void nuc_status_done(struct nuc_status *s);
-char *nuc_stack_new(void);
-void nuc_stack_free(char *stack);
 
 /*
  * Keeps `count` sandboxes started ahead of their programs, and starts them without waiting for them; 0

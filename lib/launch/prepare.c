@@ -77,7 +77,7 @@ int nuc_status_own(struct nuc_status *s, pid_t *owner)
 	return r;
 }
 
-char *nuc_stack_new(void)
+static char *stack_new(void)
 {
 	char *stack = mmap(NULL, NUC_STACK_SIZE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
 
@@ -90,7 +90,7 @@ char *nuc_stack_new(void)
 	return NULL;
 }
 
-void nuc_stack_free(char *stack)
+static void stack_free(char *stack)
 {
 	if (stack)
 		munmap(stack, NUC_STACK_SIZE);
@@ -188,7 +188,7 @@ int nuc_prepare(struct nuc_plan *plan, struct nuc_prepared **ret, nucleus_error 
 		p->slots[i] = -1;
 	r = list_env(p);
 	if (r == 0) {
-		p->stack = nuc_stack_new();
+		p->stack = stack_new();
 		r = p->stack ? 0 : -ENOMEM;
 	}
 	if (r == 0) {
@@ -226,7 +226,7 @@ void nuc_prepared_free(struct nuc_prepared *p)
 	nuc_status_done(&p->status);
 	for (int i = 0; i < NUC_SLOTS; i++)
 		nuc_closep(&p->slots[i]);
-	nuc_stack_free(p->stack);
+	stack_free(p->stack);
 	nuc_cgroup_parent_unref(p->groups);
 	free(p->envp);
 	nuc_shared_plan_unref(p->shared);

@@ -220,7 +220,7 @@ class Policy:
 
         count: 0 to 64, for each thread that starts programs at once; 0 ends them. Every start takes one,
         and the next is made while its program runs. Each is for one program, and enforced like any other;
-        a directory that was replaced meanwhile is noticed. An idle one is a process of some 0.2 MiB that ends
+        a directory that was replaced meanwhile is noticed. An idle one is a process of some 30 KiB that ends
         with this policy object, and with this process. After a fork the child makes its own.
 
         Raises NucleusError (EOPNOTSUPP) where a program gets what is there only when it starts (a
