@@ -1,14 +1,16 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# What a start costs, against plain vfork and exec and against bubblewrap: sh benches/run.sh [ROUNDS]
-# As root it measures root and an unprivileged user; each with a small caller and with 4 GiB resident, and
-# from Python (python.py).
+# Measures: sh benches/run.sh [--quick] [NAME...]
+#
+# --quick runs a tenth of the rounds, to see that all works. NAME is one of the benches listed in suite.py; none:
+# all. As root it measures root and an unprivileged user. Prints a table for each, and renders RESULTS.md and
+# results.svg beside this file (with --quick: in build-benches/results).
 set -eu
 cd "$(dirname "$0")/.."
 # The system's own programs, which every user may run.
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
-rounds=${1:-200}
-sh tests/setup-debian.sh test
+export PATH
+sh tests/setup-debian.sh bench
 build=$PWD/build-benches
 [ -f "$build/build.ninja" ] || meson setup "$build" -Dtests=false >/dev/null
 ninja -C "$build" cli/nucleus-cli lib/libnucleus.so.0.1.0 benches >/dev/null
@@ -16,39 +18,11 @@ ninja -C "$build" cli/nucleus-cli lib/libnucleus.so.0.1.0 benches >/dev/null
 place=$(mktemp -d)
 trap 'rm -rf "$place"' EXIT
 chmod 755 "$place"
-mkdir "$place/bin"
+mkdir "$place/bin" "$place/bindings"
 cp "$build/cli/nucleus-cli" "$build/benches/bench-launch" "$place"
 cp "$build/benches/true" "$place/bin/true"
 cp "$build/lib/libnucleus.so.0" "$place"
-mkdir -p "$place/bindings" "$place/benches"
 cp -R bindings/python "$place/bindings"
-cp benches/python.py "$place/benches"
-
-by() {
-	if [ "$1" = root ]; then
-		shift && "$@"
-	else
-		shift && $as_user "$@"
-	fi
-}
-measure() {
-	printf '\n%s, %s GiB resident in the caller, %s rounds\n' "$1" "$2" "$rounds"
-	by "$1" "$place/bench-launch" "$place/nucleus-cli" "$place/bin/true" "$rounds" "$2"
-}
-measure_python() {
-	printf '\n%s, from Python\n' "$1"
-	by "$1" env NUCLEUS_LIBRARY="$place/libnucleus.so.0" python3 -B "$place/benches/python.py" \
-		"$place/bench-launch" "$place/bin/true" "$rounds"
-}
-
-printf '%s, %s processors, load %s\n' "$(uname -sr)" "$(nproc)" "$(cut -d' ' -f1 /proc/loadavg)"
-as_user=
-for gib in 0 4; do
-	if [ "$(id -u)" = 0 ]; then
-		as_user='setpriv --reuid=12345 --regid=12345 --clear-groups --inh-caps=-all'
-		measure root $gib
-	fi
-	measure user $gib
-done
-[ -z "$as_user" ] || measure_python root
-measure_python user
+mkdir "$place/benches"
+cp benches/*.py "$place/benches"
+/usr/bin/python3 -B benches/suite.py "$place" "$@"

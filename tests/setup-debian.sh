@@ -3,7 +3,8 @@
 # Sees to it that this Debian machine has what the project needs, and installs what is missing:
 #
 #   sh tests/setup-debian.sh build    to build, and to run examples/quickstart.sh
-#   sh tests/setup-debian.sh test     also to run every test and the benchmarks (brings PostgreSQL)
+#   sh tests/setup-debian.sh test     also to run every test (brings PostgreSQL)
+#   sh tests/setup-debian.sh bench    also to run the benchmarks: what we are measured against
 #   sh tests/setup-debian.sh vm       for the test machine of tests/vm; its guests use what is there
 #
 # This is the one place that names packages. Silent when nothing is missing.
@@ -20,6 +21,8 @@ test='check g++ clang clang-tidy cppcheck libclang-rt-14-dev valgrind gcovr abig
 	bubblewrap busybox-static=/bin/busybox nodejs=/usr/bin/node npm=/usr/bin/npm
 	postgresql=/usr/lib/postgresql/15/bin/initdb perl=/usr/bin/perl patch=/usr/bin/patch
 	xz-utils=/usr/bin/xz procps=/usr/bin/ps util-linux=/usr/bin/setpriv'
+# No daemon of these is to be running: they are started by the benches.
+bench='crun runc=/usr/sbin/runc firejail podman runsc redis-server redis-tools'
 # Kernels and systemd are fetched by tests/vm itself, seccomp profiles by tests/profiles.py, and not
 # installed.
 vm='qemu-system-x86=/usr/bin/qemu-system-x86_64 kmod=/sbin/depmod e2fsprogs=/sbin/mke2fs
@@ -29,9 +32,10 @@ vm='qemu-system-x86=/usr/bin/qemu-system-x86_64 kmod=/sbin/depmod e2fsprogs=/sbi
 case ${1-} in
 build) wanted=$build ;;
 test) wanted="$build $test" ;;
+bench) wanted="$build $test $bench" ;;
 vm) wanted=$vm ;;
 *)
-	echo "usage: sh tests/setup-debian.sh build|test|vm" >&2
+	echo "usage: sh tests/setup-debian.sh build|test|bench|vm" >&2
 	exit 2
 	;;
 esac
