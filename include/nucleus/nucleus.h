@@ -415,11 +415,11 @@ NUCLEUS_API int nucleus_sandbox_set_stdio(nucleus_sandbox *sandbox, int in, int 
  * nucleus_sandbox_prepare - keeps sandboxes started ahead of their programs
  * @count: how many, 0 to 64; 0 ends those that there are
  *
- * nucleus_sandbox_spawn() takes one of them, and starts the next while the program runs: what is left to
+ * nucleus_sandbox_spawn() takes one of them, and has the next one made: what is left to
  * wait for is the program's own start. Each is made for one program and is never used again; it is enforced
- * and observed as any other. They are made in the background: this does not wait for them. An idle one is a
- * process with some 30 KiB of its own, beside what the kernel keeps for its namespaces, and ends with the calling
- * process. The program has what the caller had
+ * and observed as any other. They are made in the background, at once if none is left, else when 20 ms have
+ * passed: this does not wait for them. An idle one is two processes with some 30 KiB of their own, beside what the
+ * kernel keeps for its namespaces, and ends with the calling process. The program has what the caller had
  * when its sandbox was prepared: control group, processor affinity, priority, limits that the policy leaves
  * alone, mounts below its directories. Without one that is ready, or if a directory of the policy's is
  * another one by now, a spawn is as without preparation. A child that is forked cannot use its parent's:

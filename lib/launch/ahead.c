@@ -78,8 +78,11 @@ static long receive(int fd, void *to, uint64_t len, struct rights *rights, uint3
 	return n;
 }
 
-/* The end of the caller shows on its pidfd only: some process that it has forked may hold its end, too. */
-static long await(const struct nuc_context *c)
+/*
+ * Waits at most so many milliseconds; 1: something has come, 0: nothing has.
+ * The end of the caller shows on its pidfd only: some process that it has forked may hold its end, too.
+ */
+static long await_for(const struct nuc_context *c, long milliseconds)
 {
 	struct {
 		int32_t fd;
@@ -91,10 +94,15 @@ static long await(const struct nuc_context *c)
 	fds[1].fd = c->caller_fd;
 	fds[0].events = fds[1].events = POLLIN;
 	fds[0].revents = fds[1].revents = 0; /* analysers do not see what a raw system call writes */
-	r = nuc_sys(__NR_poll, fds, 2, -1);
+	r = nuc_sys(__NR_poll, fds, 2, milliseconds);
 	if (r < 0)
 		return r;
-	return fds[1].revents ? -ECANCELED : 0;
+	return fds[1].revents ? -ECANCELED : fds[0].revents != 0;
+}
+
+static long await(const struct nuc_context *c)
+{
+	return await_for(c, -1);
 }
 
 static long receive_all(const struct nuc_context *c, char *to, uint64_t len)
@@ -102,7 +110,7 @@ static long receive_all(const struct nuc_context *c, char *to, uint64_t len)
 	while (len) {
 		long n = await(c);
 
-		if (n == 0)
+		if (n >= 0)
 			n = receive(c->control_fd, to, len, 0, 0);
 		if (n < 0)
 			return n;
@@ -144,7 +152,26 @@ static long make(const struct nuc_context *c, int group, int *ret_pidfd)
 	return nuc_sys(__NR_clone3, &args, sizeof(args));
 }
 
-long nuc_follow_orders(struct nuc_context *c)
+/*
+ * An order comes when a program is started with what was made before, and to follow it costs as much as that
+ * start: a short program is let end first, unless the caller waits for what it has ordered.
+ */
+static long await_orders(const struct nuc_context *c)
+{
+	static const struct {
+		int64_t sec, nsec;
+	} patience = { 0, 20000000 };
+	long r = await_for(c, 0);
+
+	if (r)
+		return r;
+	r = await(c);
+	nuc_sys(__NR_futex, &c->progress->hurry, 0 /* FUTEX_WAIT */, 0, &patience);
+	__atomic_exchange_n(&c->progress->hurry, 0, __ATOMIC_SEQ_CST);
+	return r;
+}
+
+long nuc_follow_orders(struct nuc_context *c, int *ret_waits)
 {
 	for (;;) {
 		const int orders = c->control_fd;
@@ -152,10 +179,10 @@ long nuc_follow_orders(struct nuc_context *c)
 		struct rights got = { .len = 0 };
 		uint32_t n = 0;
 		int pidfd = -1;
-		long r = await(c);
+		long r = await_orders(c);
 
-		order.denials = order.group = 0;
-		if (r == 0)
+		order.denials = order.group = order.waits = 0;
+		if (r > 0)
 			r = receive(orders, &order, sizeof(order), &got, &n);
 		if (r != sizeof(order) || n != NUC_ORDER_FDS + order.denials + order.group)
 			nuc_sys(__NR_exit_group, 0);
@@ -167,6 +194,7 @@ long nuc_follow_orders(struct nuc_context *c)
 			c->report_fd = got.fds[NUC_ORDER_REPORT];
 			c->control_fd = got.fds[NUC_ORDER_CONTROL];
 			c->denial_fd = order.denials ? got.fds[NUC_ORDER_FDS] : -1;
+			*ret_waits = order.waits != 0;
 			return got.fds[NUC_ORDER_STATUS];
 		}
 		r = answer(orders, r, pidfd);
@@ -181,8 +209,11 @@ long nuc_follow_orders(struct nuc_context *c)
 
 /* ---- an init that was made ----------------------------------------------------------------------------- */
 
-/* The strings, and before them the array of pointers to them: kept until the exec. */
-static long receive_argv(struct nuc_context *c, const struct nuc_start *start)
+/*
+ * The strings, of which `have` bytes are there, and before them the array of pointers to them: kept until the
+ * exec.
+ */
+static long receive_argv(struct nuc_context *c, const struct nuc_start *start, const char *bytes, uint64_t have)
 {
 	const uint64_t array = ((uint64_t)start->count + 1) * sizeof(char *);
 	long at = nuc_sys(__NR_mmap, 0, array + start->len, 3 /* PROT_READ | PROT_WRITE */,
@@ -193,7 +224,9 @@ static long receive_argv(struct nuc_context *c, const struct nuc_start *start)
 
 	if (at < 0 && at > -4096)
 		return at;
-	r = receive_all(c, strings, start->len);
+	for (uint64_t i = 0; i < have; i++)
+		strings[i] = bytes[i];
+	r = receive_all(c, strings + have, start->len - have);
 	if (r < 0)
 		return r;
 	for (uint32_t i = 0, begin = 0; i < start->len; i++) {
@@ -212,16 +245,24 @@ static long receive_argv(struct nuc_context *c, const struct nuc_start *start)
 
 long nuc_await_program(struct nuc_context *c)
 {
-	struct nuc_start start;
+	static struct {
+		struct nuc_start start;
+		char bytes[NUC_START_FIRST - sizeof(struct nuc_start)];
+	} first;
+	const uint64_t header = sizeof(first.start);
 	struct rights got = { .len = 0 };
 	uint32_t n = 0;
 	long r = await(c);
 
-	start.count = start.len = 0;
-	if (r == 0)
-		r = receive(c->control_fd, &start, sizeof(start), &got, &n);
 	if (r >= 0)
-		r = r == sizeof(start) && n == 3 && start.len ? receive_argv(c, &start) : -EPROTO;
+		r = receive(c->control_fd, &first, sizeof(first), &got, &n);
+	if (r >= 0) {
+		const uint64_t have = (uint64_t)r - header;
+
+		r = (uint64_t)r >= header && n == 3 && first.start.len && have <= first.start.len
+			    ? receive_argv(c, &first.start, first.bytes, have)
+			    : -EPROTO;
+	}
 	for (int i = 0; r == 0 && i < 3; i++) {
 		r = nuc_sys(__NR_dup3, got.fds[i], i, 0);
 		if (r >= 0)

@@ -10,7 +10,13 @@
  */
 struct nuc_order {
 	uint32_t denials, group; /* 1: it is there */
+	uint32_t waits;		 /* 1: a process under the filter can wait, see NUC_WAITS_BY */
 };
+/*
+ * How the process that is to execute the program waits under its filter, and what it does again then: a
+ * directory may have been replaced meanwhile.
+ */
+#define NUC_WAITS_BY { __NR_read, __NR_chdir }
 enum { NUC_ORDER_REPORT, NUC_ORDER_CONTROL, NUC_ORDER_STATUS, NUC_ORDER_FDS, NUC_ORDER_MAX = NUC_ORDER_FDS + 2 };
 
 /* The maker to the caller, in the order of the orders. With it the pidfd, unless it failed. */
@@ -25,12 +31,14 @@ struct nuc_made {
 struct nuc_start {
 	uint32_t count, len;
 };
+#define NUC_START_FIRST 4096 /* bytes that come with the descriptors, this structure too; the others follow */
 
 /*
  * A maker's life: clones a process for each order. Returns in that process, with the descriptors of the
- * order in `c`, and gives that of the status page; the maker ends with the caller, or when it wants no more.
+ * order in `c`, and gives that of the status page, and whether a process can wait under the filter; the maker
+ * ends with the caller, or when it wants no more.
  */
-long nuc_follow_orders(struct nuc_context *c);
+long nuc_follow_orders(struct nuc_context *c, int *ret_waits);
 /*
  * Waits for the program, and puts its argv and descriptors in place. Closes the control socket. 0, or
  * -errno; -ECANCELED if the caller is gone or wants no program any more.

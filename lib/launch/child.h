@@ -13,6 +13,7 @@ struct nuc_progress {
 	volatile uint32_t exec_failed;
 	volatile int32_t error;	   /* why, when it failed */
 	volatile int32_t listener; /* where init is told of calls, in its own table; -1: nowhere */
+	volatile uint32_t hurry;   /* of a maker's page: a futex; 1: the caller waits for what it ordered */
 };
 
 struct nuc_context {

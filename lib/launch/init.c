@@ -36,6 +36,9 @@ struct timespec64 {
 static struct nuc_context ctx;
 static char stack[STACK_SIZE] __attribute__((aligned(16)));
 static struct nuc_progress *progress;
+/* Of a program that is known only when its process is there: see start_ahead(). */
+static int go[2] = { -1, -1 };
+static volatile uint32_t unstarted;
 
 __attribute__((noreturn)) static void quit(int status)
 {
@@ -188,6 +191,34 @@ static long init_step(const struct nuc_step *s)
 	return nuc_run_step(&ctx, s);
 }
 
+/*
+ * In a process that waits for its program: until init says that it is there. Where it is to start is looked up
+ * again: it may be in a directory that has been replaced.
+ */
+static long await_go(void)
+{
+	char byte;
+	long n;
+
+	do
+		n = nuc_sys(__NR_read, go[0], &byte, 1);
+	while (n == -EINTR);
+	if (n != 1)
+		return n < 0 ? n : -ECANCELED;
+	for (uint32_t i = ctx.plan->first[NUC_PROG_INIT];; i++) {
+		const struct nuc_step *s = nuc_plan_step(ctx.plan, i);
+
+		if (s->op == NUC_OP_EXEC)
+			return 0;
+		if (s->op != NUC_OP_CHDIR)
+			continue;
+		progress->step = i;
+		n = init_step(s);
+		if (n < 0)
+			return n;
+	}
+}
+
 /* Performs steps from `i` to the end of the program or to FORK; gives the number it stopped at. */
 static uint32_t run_until_fork(uint32_t i, int in_child)
 {
@@ -199,8 +230,11 @@ static uint32_t run_until_fork(uint32_t i, int in_child)
 
 		if (s->op == NUC_OP_FORK)
 			return i;
-		progress->step = i;
-		r = init_step(s);
+		r = s->op == NUC_OP_EXEC && go[0] >= 0 ? await_go() : 0;
+		if (r == 0) {
+			progress->step = i;
+			r = init_step(s);
+		}
 		if (r < 0) {
 			if (!in_child) {
 				report_step(NUC_REPORT_FAILED, i, (int32_t)-r);
@@ -239,6 +273,36 @@ static long start_program(uint32_t fork_at)
 
 	return nuc_clone3(&args, sizeof(args), program_main,
 			  (void *)(uintptr_t)(fork_at + 1));
+}
+
+/*
+ * The same, for a program that comes later: its process does all but the exec, and waits. It is in init's
+ * memory, where it finds its argv then, and has init's descriptors, among them those that become its own.
+ */
+static long start_ahead(uint32_t fork_at)
+{
+	struct nuc_clone_args args = {
+		.flags = CLONE_VM | CLONE_FILES | CLONE_CHILD_CLEARTID,
+		.child_tid = (uint64_t)(uintptr_t)&unstarted,
+		.exit_signal = SIGCHLD_,
+		.stack = (uint64_t)(uintptr_t)stack,
+		.stack_size = sizeof(stack),
+	};
+	long r = nuc_sys(__NR_pipe2, go, O_CLOEXEC);
+
+	unstarted = 1;
+	return r < 0 ? r : nuc_clone3(&args, sizeof(args), program_main, (void *)(uintptr_t)(fork_at + 1));
+}
+
+/* Lets it execute its program; returns when it has, or when it is gone. */
+static void say_go(void)
+{
+	nuc_sys(__NR_write, go[1], "", 1);
+	/* The kernel clears it when the process leaves this memory (clone(2), CLONE_CHILD_CLEARTID). */
+	while (unstarted)
+		nuc_sys(__NR_futex, &unstarted, 0 /* FUTEX_WAIT */, 1);
+	nuc_sys(__NR_close, go[0]);
+	nuc_sys(__NR_close, go[1]);
 }
 
 /* ---- PID 1's life ------------------------------------------------------------------------------ */
@@ -400,8 +464,8 @@ __attribute__((noreturn, used)) static void init_main(long argc, char **argv)
 	uint64_t all = ~0ull, started;
 	uint32_t report_fd, plan_fd, size, caller_fd, status_fd, denials, log, orders, fork_at;
 	const char *s;
-	int listener;
-	long r, signals, program;
+	int listener, waits = 0;
+	long r, signals, program = 0;
 
 	if (argc < 2)
 		quit(127);
@@ -434,9 +498,10 @@ __attribute__((noreturn, used)) static void init_main(long argc, char **argv)
 	if (orders) {
 		own_session();
 		nuc_sys(__NR_close, report_fd);
-		nuc_sys(__NR_close, status_fd);
+		ctx.progress = map(status_fd, 4096, 3 /* PROT_READ | PROT_WRITE */, 1 /* MAP_SHARED */);
 		nuc_sys(__NR_rt_sigprocmask, 2 /* SIG_SETMASK */, &all, 0, 8);
-		status_fd = (uint32_t)nuc_follow_orders(&ctx); /* returns in each child */
+		status_fd = (uint32_t)nuc_follow_orders(&ctx, &waits); /* returns in each child */
+		nuc_sys(__NR_munmap, ctx.progress, 4096);
 	}
 	progress = map(status_fd, 4096, 3 /* PROT_READ | PROT_WRITE */, 1 /* MAP_SHARED */);
 	progress->exec_failed = 0; /* of an earlier launch */
@@ -461,7 +526,11 @@ __attribute__((noreturn, used)) static void init_main(long argc, char **argv)
 		}
 	}
 	fork_at = run_until_fork(ctx.plan->first[NUC_PROG_INIT], 0);
-	if (orders) {
+	/* Before Linux 6.2 only a copy of this memory can do this, see emit_process.c. */
+	waits = waits && nuc_plan_step(ctx.plan, fork_at)->arg[0];
+	if (waits)
+		program = start_ahead(fork_at);
+	if (orders && program >= 0) {
 		/* Both would wait for the other if this went unsaid. */
 		if (report_step(NUC_REPORT_PREPARED, 0, 0) < 0)
 			quit(127);
@@ -474,11 +543,14 @@ __attribute__((noreturn, used)) static void init_main(long argc, char **argv)
 		own_session();
 	}
 	started = nuc_clock_us(1 /* CLOCK_MONOTONIC */);
-	program = start_program(fork_at);
+	if (!waits)
+		program = start_program(fork_at);
 	if (program < 0) {
 		report_step(NUC_REPORT_FAILED, fork_at, (int32_t)-program);
 		quit(127);
 	}
+	if (waits)
+		say_go();
 	if (progress->exec_failed) {
 		report_step(NUC_REPORT_FAILED, progress->step, progress->error);
 		quit(127);

@@ -4,14 +4,19 @@
  * program and for no second. A maker, once it is started, clones them, while the caller does something else.
  */
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/futex.h>
+#include <linux/seccomp.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "ahead.h"
 #include "failure.h"
+#include "outcomes.h"
 #include "parent.h"
 
 #define MAX_AHEAD 64
@@ -30,6 +35,7 @@ struct source {
 struct nuc_pool {
 	struct nuc_prepared *prepared;
 	pid_t owner;		/* whose children they are: nobody else can end them, or may use them */
+	bool waits;		/* their programs' processes can wait under the filter */
 	int null;		/* their 0, 1 and 2 until they have a program: nobody's pipe is held open */
 	struct nuc_launch maker;
 	char maps[2][48];	/* of its user namespace */
@@ -50,7 +56,8 @@ union rights {
 	struct cmsghdr align;
 };
 
-static int send_fds(int socket, const void *bytes, size_t len, const int *fds, size_t n)
+/* Gives how many bytes were sent, with the descriptors, or -errno. */
+static ssize_t send_fds(int socket, const void *bytes, size_t len, const int *fds, size_t n)
 {
 	union rights rights = { .bytes = "" };
 	struct iovec iov = { (void *)bytes, len };
@@ -59,12 +66,23 @@ static int send_fds(int socket, const void *bytes, size_t len, const int *fds, s
 			      .msg_control = &rights,
 			      .msg_controllen = CMSG_SPACE(n * sizeof(*fds)) };
 	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+	ssize_t sent;
 
 	c->cmsg_level = SOL_SOCKET;
 	c->cmsg_type = SCM_RIGHTS;
 	c->cmsg_len = CMSG_LEN(n * sizeof(*fds));
 	memcpy(CMSG_DATA(c), fds, n * sizeof(*fds));
-	return sendmsg(socket, &msg, MSG_NOSIGNAL) == (ssize_t)len ? 0 : -errno;
+	sent = sendmsg(socket, &msg, MSG_NOSIGNAL);
+	return sent < 0 ? -errno : sent;
+}
+
+/* The maker lets orders wait, see ahead.c. */
+static void hurry(const struct nuc_pool *pool)
+{
+	struct nuc_progress *page = (struct nuc_progress *)pool->prepared->status.step;
+
+	__atomic_store_n(&page->hurry, 1, __ATOMIC_SEQ_CST);
+	syscall(__NR_futex, &page->hurry, FUTEX_WAKE, 1, NULL, NULL, 0);
 }
 
 /* What the maker says of the oldest sandbox that it has not told of. */
@@ -83,6 +101,8 @@ static int receive_made(struct nuc_pool *pool, struct nuc_launch *l)
 	ssize_t n;
 	int moved;
 
+	if (poll(fds, 2, 0) == 0)
+		hurry(pool);
 	/* End of file cannot be waited for alone, as in nuc_launch_await(). */
 	while (poll(fds, 2, -1) < 0)
 		if (errno != EINTR)
@@ -223,6 +243,7 @@ static void end_all(struct nuc_pool *pool)
 
 	if (group)
 		kill(-group, SIGKILL);
+	hurry(pool); /* if it has to end by itself */
 	end_launch(pool, &pool->maker);
 	for (; pool->n; pool->n--) {
 		end_launch(pool, &at(pool, 0)->launch);
@@ -235,8 +256,9 @@ static void end_all(struct nuc_pool *pool)
 static int order(struct nuc_pool *pool, struct slot *s)
 {
 	struct nuc_launch *l = &s->launch;
-	struct nuc_order order = { 0, 0 };
+	struct nuc_order order = { .waits = pool->waits };
 	int fds[NUC_ORDER_MAX], n = NUC_ORDER_FDS, r;
+	ssize_t sent;
 
 	nuc_launch_init(l, pool->prepared, NULL, &s->status);
 	l->kind = NUC_LAUNCH_MADE;
@@ -257,9 +279,9 @@ static int order(struct nuc_pool *pool, struct slot *s)
 		order.group = 1;
 		fds[n++] = l->group.dir;
 	}
-	r = send_fds(pool->maker.control, &order, sizeof(order), fds, (size_t)n);
+	sent = send_fds(pool->maker.control, &order, sizeof(order), fds, (size_t)n);
 	nuc_launch_close_childs(l);
-	return r;
+	return sent < 0 ? (int)sent : sent == sizeof(order) ? 0 : -EIO;
 }
 
 /* What cannot be started now is not missed: the launch that needs it tells why. */
@@ -311,23 +333,27 @@ static int send_start(const struct nuc_pool *pool, const struct nuc_launch *l, c
 	const int fds[] = { pick(pool, 0, stdio[0]), pick(pool, 1, stdio[1]), pick(pool, 2, stdio[2]) };
 	struct nuc_start start = { 0, 0 };
 	_cleanup_free_ char *bytes = NULL;
-	size_t len = 0, done = 0;
-	int r;
+	size_t len = sizeof(start), done = sizeof(start);
+	ssize_t sent;
+	int r = 0;
 
 	for (; argv[start.count]; start.count++)
 		len += strlen(argv[start.count]) + 1;
-	if (!len || len > UINT32_MAX)
+	if (len - sizeof(start) > UINT32_MAX)
 		return -E2BIG;
-	start.len = (uint32_t)len;
+	start.len = (uint32_t)(len - sizeof(start));
 	bytes = malloc(len);
 	if (!bytes)
 		return -ENOMEM;
+	memcpy(bytes, &start, sizeof(start));
 	for (uint32_t i = 0; i < start.count; i++) {
 		memcpy(bytes + done, argv[i], strlen(argv[i]) + 1);
 		done += strlen(argv[i]) + 1;
 	}
-	r = send_fds(l->control, &start, sizeof(start), fds, 3);
-	for (done = 0; r == 0 && done < len;) {
+	sent = send_fds(l->control, bytes, len < NUC_START_FIRST ? len : NUC_START_FIRST, fds, 3);
+	if (sent < 0)
+		return (int)sent;
+	for (done = (size_t)sent; r == 0 && done < len;) {
 		struct pollfd p[] = { { .fd = l->control, .events = POLLOUT },
 				      { .fd = l->pidfd, .events = POLLIN } };
 		ssize_t n = send(l->control, bytes + done, len - done, MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -383,6 +409,32 @@ void nuc_pool_free(struct nuc_pool *pool)
 	free(pool);
 }
 
+/* Whether the filter grants a call, whatever its arguments. Span 0: there is no filter. */
+static bool grants(const struct nuc_plan *plan, uint32_t at, int call)
+{
+	const struct nuc_span *filter = nuc_plan_data(plan, at);
+	uint32_t outcomes[NUC_OUTCOMES];
+
+	return !at || (nuc_bpf_outcomes(nuc_plan_data(plan, filter->at),
+					filter->len / (uint32_t)sizeof(struct sock_filter), call,
+					outcomes) == 1 &&
+		       outcomes[0] == SECCOMP_RET_ALLOW);
+}
+
+static bool can_wait_under_the_filter(const struct nuc_plan *plan)
+{
+	static const int calls[] = NUC_WAITS_BY;
+
+	for (uint32_t i = 0; i < plan->n[NUC_PROG_INIT]; i++) {
+		const struct nuc_step *s = nuc_plan_step(plan, plan->first[NUC_PROG_INIT] + i);
+
+		for (size_t k = 0; s->op == NUC_OP_SECCOMP && k < NUC_ARRAY_SIZE(calls); k++)
+			if (!grants(plan, s->arg[0], calls[k]) || !grants(plan, s->arg[1], calls[k]))
+				return false;
+	}
+	return true;
+}
+
 static int pool_new(struct nuc_prepared *p, unsigned int count, struct nuc_pool **ret)
 {
 	struct nuc_pool *pool = calloc(1, sizeof(*pool) + (count + 1) * sizeof(pool->slots[0]));
@@ -390,7 +442,11 @@ static int pool_new(struct nuc_prepared *p, unsigned int count, struct nuc_pool 
 
 	if (!pool)
 		return -ENOMEM;
-	*pool = (struct nuc_pool){ .prepared = p, .owner = getpid(), .null = -1, .want = count };
+	*pool = (struct nuc_pool){ .prepared = p,
+				   .owner = getpid(),
+				   .waits = can_wait_under_the_filter(p->plan),
+				   .null = -1,
+				   .want = count };
 	nuc_launch_init(&pool->maker, NULL, NULL, NULL);
 	/* Of itself to itself: the plan's own maps, which name it as it is outside, hold one level below. */
 	snprintf(pool->maps[0], sizeof(pool->maps[0]), "%u %u 1", p->plan->host_uid, p->plan->host_uid);
@@ -494,7 +550,9 @@ int nuc_pool_keep(struct nuc_prepared *p, unsigned int count, nucleus_error **re
 				strerror(-r));
 	nuc_pool_free(p->pool);
 	p->pool = pool;
-	if (pool)
+	if (pool) {
 		fill(pool);
+		hurry(pool);
+	}
 	return 0;
 }

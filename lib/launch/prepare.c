@@ -49,7 +49,7 @@ int nuc_status_make(struct nuc_status *s)
 		return s->fd;
 	if (ftruncate(s->fd, 4096) < 0)
 		return -errno;
-	page = mmap(NULL, 4096, PROT_READ, MAP_SHARED, s->fd, 0);
+	page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, s->fd, 0);
 	if (page == MAP_FAILED)
 		return -errno;
 	s->step = page;

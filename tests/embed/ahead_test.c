@@ -2,6 +2,7 @@
 /* Sandboxes that are made ahead of their programs: nucleus_sandbox_prepare(). */
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
 
 #include "embed.h"
 
@@ -448,6 +449,100 @@ START_TEST(a_directory_that_was_replaced_is_noticed)
 }
 END_TEST
 
+static void write_file(const char *path, const char *text)
+{
+	FILE *f = fopen(path, "we");
+
+	ck_assert_ptr_nonnull(f);
+	ck_assert_int_ge(fputs(text, f), 0);
+	ck_assert_int_eq(fclose(f), 0);
+}
+
+/* A directory in the workspace, which is no mount of its own: programs and the host may move it at any time. */
+START_TEST(where_a_program_starts_is_looked_up_when_it_starts)
+{
+	char top[] = "/tmp/nucleus-ahead-XXXXXX", src[64], old[64], note[80], option[80];
+	nucleus_error *e = NULL;
+	nucleus_process *p = NULL;
+
+	ck_assert_ptr_nonnull(mkdtemp(top));
+	ck_assert_int_eq(chmod(top, 0755), 0);
+	snprintf(src, sizeof(src), "%s/src", top);
+	snprintf(old, sizeof(old), "%s/old", top);
+	snprintf(note, sizeof(note), "%s/src/note", top);
+	snprintf(option, sizeof(option), "workspace.path=%s", top);
+	ck_assert_int_eq(mkdir(src, 0755), 0);
+	nucleus_sandbox_free(sandbox);
+	sandbox = make_sandbox(ARGV(option, "process.cwd=/workspace/src"));
+	ck_assert_int_eq(nucleus_sandbox_set_stdio(sandbox, -1, out[1], -1), 0);
+	prepare(sandbox, 2);
+	await_children(2);
+	ck_assert_int_eq(rename(src, old), 0);
+	ck_assert_int_eq(mkdir(src, 0755), 0);
+	write_file(note, "new\n");
+	ck_assert_str_eq(output(ARGV("cat", "note")), "new\n");
+	await_children(2);
+	ck_assert_int_eq(unlink(note), 0);
+	ck_assert_int_eq(rmdir(src), 0);
+	ck_assert_int_eq(nucleus_sandbox_spawn(sandbox, TRUE, &p, &e), -ENOENT);
+	ck_assert_msg(strstr(nucleus_error_message(e), "chdir"), "%s", nucleus_error_message(e));
+	nucleus_error_free(e);
+	rmdir(old);
+	rmdir(top);
+}
+END_TEST
+
+/* Of the sandboxes that are there, the maker aside: how many have a process that waits for its program. */
+static size_t count_waiting(void)
+{
+	pid_t pids[CHILDREN];
+	size_t n = list_children(pids), waiting = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		char path[64], line[16];
+		FILE *f;
+
+		snprintf(path, sizeof(path), "/proc/%d/task/%d/children", pids[i], pids[i]);
+		f = fopen(path, "re");
+		ck_assert_ptr_nonnull(f);
+		waiting += fgets(line, sizeof(line), f) != NULL;
+		fclose(f);
+	}
+	return waiting;
+}
+
+START_TEST(a_process_waits_under_its_filter_only_if_that_lets_it)
+{
+	const int64_t start = now_ms();
+	char path[] = "/tmp/nucleus-ahead-XXXXXX", option[80];
+	struct utsname u;
+	int major = 0, minor = 0, fd = mkstemp(path);
+
+	ck_assert_int_ge(fd, 0);
+	close(fd);
+	ck_assert_int_eq(uname(&u), 0);
+	ck_assert_int_eq(sscanf(u.release, "%d.%d", &major, &minor), 2);
+	prepare(sandbox, 2);
+	await_children(2);
+	/* Earlier kernels cannot share init's memory with it, for their time namespaces. */
+	while (major * 100 + minor >= 602 && count_waiting() < 2)
+		ck_assert_int_lt(now_ms() - start, 30000);
+	expect(spawn_prepared(TRUE), NUCLEUS_OUTCOME_EXITED, 0);
+	nucleus_sandbox_free(sandbox);
+
+	write_file(path, "{\"defaultAction\": \"SCMP_ACT_ALLOW\", \"syscalls\": [{\"names\": [\"chdir\"],"
+			 "\"action\": \"SCMP_ACT_ERRNO\"}]}");
+	snprintf(option, sizeof(option), "security.seccomp-profile=%s", path);
+	sandbox = make_sandbox(ARGV("mode=agent", option));
+	ck_assert_int_eq(nucleus_sandbox_set_stdio(sandbox, -1, out[1], -1), 0);
+	prepare(sandbox, 2);
+	await_children(2);
+	/* Under this filter it could not look up again where it is to start. */
+	ck_assert_str_eq(output(ARGV("sh", "-c", "cd / 2>/dev/null || echo refused; echo ran")), "refused\nran\n");
+	unlink(path);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("ahead");
@@ -471,6 +566,8 @@ int main(void)
 	tcase_add_test(c, one_with_a_group_is_in_it_as_without);
 	tcase_add_test(c, they_end_with_a_caller_that_is_killed);
 	tcase_add_test(c, a_directory_that_was_replaced_is_noticed);
+	tcase_add_test(c, where_a_program_starts_is_looked_up_when_it_starts);
+	tcase_add_test(c, a_process_waits_under_its_filter_only_if_that_lets_it);
 	suite_add_tcase(s, c);
 	return run_suite(s);
 }
