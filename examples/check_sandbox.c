@@ -25,7 +25,6 @@ static struct {
 	nucleus_policy *policy;
 	nucleus_sandbox *sandbox;
 	sandboxed *started;
-	int null;
 } fixture;
 
 static bool has_main; /* sandbox_main() was called */
@@ -70,8 +69,6 @@ void sandbox_setup_with(const char *const *options)
 	sandbox_teardown();
 	memset(&fixture, 0, sizeof(fixture));
 	fixture.owner = getpid();
-	fixture.null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	must(fixture.null < 0 ? -errno : 0, "/dev/null", NULL);
 	must(nucleus_policy_new(&fixture.policy), "policy", NULL);
 	set(fixture.policy, "mode", "strict-agent");
 	set(fixture.policy, "limits.timeout", "10s");
@@ -116,7 +113,6 @@ void sandbox_teardown(void)
 	}
 	nucleus_sandbox_free(fixture.sandbox);
 	nucleus_policy_free(fixture.policy);
-	close_fd(&fixture.null);
 	fixture.sandbox = NULL;
 	fixture.policy = NULL;
 	fixture.owner = 0;
@@ -144,7 +140,7 @@ static sandboxed *start(nucleus_sandbox *sandbox, const char *const *argv)
 	s->out_fd = out[0];
 	s->err_fd = err[0];
 	if (r == 0)
-		r = nucleus_sandbox_set_stdio(sandbox, fixture.null, out[1], err[1]);
+		r = nucleus_sandbox_set_stdio(sandbox, NUCLEUS_STDIO_NULL, out[1], err[1]);
 	if (r == 0)
 		r = nucleus_sandbox_spawn(sandbox, argv, &s->process, &error);
 	close_fd(&out[1]);

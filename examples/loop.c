@@ -70,7 +70,7 @@ static int make_sandbox(nucleus_sandbox **ret)
 	return report(r, error);
 }
 
-static int start(struct job *job, struct pollfd *fds, nucleus_sandbox *sandbox, int null)
+static int start(struct job *job, struct pollfd *fds, nucleus_sandbox *sandbox)
 {
 	const char *argv[] = { "bash", "-c", job->script, NULL };
 	nucleus_error *error = NULL;
@@ -78,7 +78,7 @@ static int start(struct job *job, struct pollfd *fds, nucleus_sandbox *sandbox, 
 
 	if (pipe2(out, O_CLOEXEC) < 0)
 		return report(-errno, NULL);
-	r = nucleus_sandbox_set_stdio(sandbox, null, out[1], out[1]);
+	r = nucleus_sandbox_set_stdio(sandbox, NUCLEUS_STDIO_NULL, out[1], out[1]);
 	if (r == 0)
 		r = nucleus_sandbox_spawn(sandbox, argv, &job->process, &error);
 	close(out[1]); /* or there would be no end of file */
@@ -176,13 +176,12 @@ static int loop(void)
 int main(void)
 {
 	nucleus_sandbox *sandbox = NULL;
-	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	int r = null < 0 ? report(-errno, NULL) : make_sandbox(&sandbox);
+	int r = make_sandbox(&sandbox);
 
 	for (size_t i = 0; i < JOBS * FDS; i++)
 		set[i] = (struct pollfd){ .fd = -1, .events = POLLIN };
 	for (size_t i = 0; r == 0 && i < JOBS; i++)
-		r = start(&jobs[i], &set[i * FDS], sandbox, null);
+		r = start(&jobs[i], &set[i * FDS], sandbox);
 	if (r == 0)
 		r = loop();
 
@@ -196,7 +195,5 @@ int main(void)
 			close(set[i * FDS + OUTPUT].fd);
 	}
 	nucleus_sandbox_free(sandbox);
-	if (null >= 0)
-		close(null);
 	return r < 0;
 }

@@ -115,7 +115,7 @@ int nucleus_sandbox_set_stdio(nucleus_sandbox *s, int in, int out, int err)
 		if (fds[i] >= 0 && fcntl(fds[i], F_GETFD) < 0)
 			return -EBADF;
 	for (int i = 0; i < 3; i++)
-		s->stdio[i] = fds[i] < 0 ? -1 : fds[i];
+		s->stdio[i] = fds[i] >= 0 || fds[i] == NUCLEUS_STDIO_NULL ? fds[i] : NUCLEUS_STDIO_OWN;
 	return 0;
 }
 

@@ -10,7 +10,8 @@
 /* Makes ctx.stdio[i] something that the child can put at i; -1 where it is there already. */
 static int take_stdio(struct nuc_launch *l, int i, int given)
 {
-	int fd = given < 0 ? i : given, flags = fcntl(fd, F_GETFD), copy;
+	int fd = given < 0 ? i : given, copy;
+	int flags = given == NUCLEUS_STDIO_NULL ? -1 : fcntl(fd, F_GETFD);
 
 	if (flags < 0) {
 		if (given >= 0)
@@ -150,7 +151,7 @@ static int check_stdio(const int stdio[3], nucleus_error **ret_err)
 					 "redirect it from or to a file, a pipe or /dev/null" };
 
 	for (int i = 0; i < 3; i++)
-		if (is_directory(stdio[i] < 0 ? i : stdio[i]))
+		if (stdio[i] != NUCLEUS_STDIO_NULL && is_directory(stdio[i] < 0 ? i : stdio[i]))
 			return nuc_fail(ret_err, -EISDIR, &where,
 					"%s is a directory, which would lead out of the sandbox",
 					names[i]);

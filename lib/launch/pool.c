@@ -323,7 +323,7 @@ static struct slot *take(struct nuc_pool *pool)
 /* As take_stdio() of a launch has it: the caller's own where none is given, and /dev/null if that is closed. */
 static int pick(const struct nuc_pool *pool, int i, int given)
 {
-	return given >= 0 ? given : fcntl(i, F_GETFD) < 0 ? pool->null : i;
+	return given >= 0 ? given : given == NUCLEUS_STDIO_NULL || fcntl(i, F_GETFD) < 0 ? pool->null : i;
 }
 
 /* Negative: init has not got all of it, and has started nothing. */

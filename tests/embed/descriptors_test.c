@@ -103,6 +103,38 @@ START_TEST(one_descriptor_may_be_given_for_all_three)
 }
 END_TEST
 
+static void expect_null_streams(nucleus_sandbox *s, bool prepared)
+{
+	/* Character device 1:3, whatever the caller's own are. */
+	static const char script[] = "[ -z \"$(cat)\" ] && for i in 0 1 2; do"
+				     " [ $(stat -L -c %t:%T /proc/$$/fd/$i) = 1:3 ] || exit; done";
+	const char *const argv[] = { "sh", "-c", script, NULL };
+
+	if (prepared)
+		ck_assert_int_eq(nucleus_sandbox_prepare(s, 1, NULL), 0);
+	expect(spawn(s, argv), NUCLEUS_OUTCOME_EXITED, 0);
+}
+
+START_TEST(streams_may_be_dev_null)
+{
+	nucleus_sandbox *s = make_sandbox(ARGV("limits.timeout=1m"));
+	int ends[2];
+
+	/* One that a read would wait for; then one that would be refused. */
+	make_pipe(ends);
+	dup2(ends[0], 0);
+	ck_assert_int_eq(nucleus_sandbox_set_stdio(s, NUCLEUS_STDIO_NULL, NUCLEUS_STDIO_NULL, NUCLEUS_STDIO_NULL),
+			 0);
+	expect_null_streams(s, false);
+	expect_null_streams(s, true);
+	close(0);
+	ck_assert_int_eq(open("/usr", O_RDONLY | O_DIRECTORY), 0);
+	expect_null_streams(s, false);
+	expect_null_streams(s, true);
+	nucleus_sandbox_free(s);
+}
+END_TEST
+
 /* The caller's 1 is what goes to the program's 2, and the other way round. */
 START_TEST(stdio_may_be_crossed)
 {
@@ -274,6 +306,7 @@ int main(void)
 	tcase_add_test(t, apply_says_when_descriptors_run_out);
 	tcase_add_test(t, given_descriptors_become_the_programs_own);
 	tcase_add_test(t, one_descriptor_may_be_given_for_all_three);
+	tcase_add_test(t, streams_may_be_dev_null);
 	tcase_add_test(t, stdio_may_be_crossed);
 	tcase_add_test(t, a_caller_without_stdio_is_served);
 	tcase_add_test(t, no_descriptor_of_the_library_is_passed);

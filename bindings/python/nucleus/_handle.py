@@ -121,7 +121,7 @@ class Handle:
         self.error: Optional[NucleusError] = None
 
     def start(self, policy: Policy, argv: Sequence[bytes], stdio: Sequence[int]) -> None:
-        """Starts a program; `stdio` are its descriptors 0, 1, 2, -1 for the caller's own.
+        """Starts a program; `stdio` are its descriptors 0, 1, 2, as Stdio.inside has them.
 
         What is raised may come after the start: close() then.
         """

@@ -10,12 +10,13 @@ from subprocess import DEVNULL, PIPE, STDOUT
 from typing import Any, List, Optional, Sequence, Union
 
 STREAMS = ("stdin", "stdout", "stderr")
+_OWN, _NULL = -1, -2  # NUCLEUS_STDIO_OWN, NUCLEUS_STDIO_NULL
 
 File = Union[None, int, Any]  # as subprocess takes it: PIPE, DEVNULL, a descriptor, a file object
 
 
 class Stdio:
-    """The program's ends are `inside`, -1 for the caller's own; the caller's ends of pipes are `outside`, as
+    """The program's ends are `inside`: descriptors, -1 for the caller's own, -2 for /dev/null; the caller's ends of pipes are `outside`, as
     raw files, or None.
 
     A signal handler may raise between any two steps of the interpreter: so a descriptor is never held by a
@@ -24,7 +25,7 @@ class Stdio:
     """
 
     def __init__(self, stdin: File, stdout: File, stderr: File, passed: Sequence[int] = ()) -> None:
-        self.inside = [-1, -1, -1]
+        self.inside = [_OWN, _OWN, _OWN]
         self.outside: List[Optional[io.FileIO]] = [None, None, None]
         self._files: List[io.FileIO] = []
         both = stderr is not None and not hasattr(stderr, "fileno") and stderr == STDOUT
@@ -39,7 +40,7 @@ class Stdio:
                 if file is not None:
                     self._open(number, file)
             if both:
-                self.inside[2] = self.inside[1] if self.inside[1] >= 0 else 1
+                self.inside[2] = 1 if self.inside[1] == _OWN else self.inside[1]
         except BaseException:
             self.close()
             raise
@@ -54,10 +55,7 @@ class Stdio:
             self.outside[number] = here
             self.inside[number] = there.fileno()
         elif wanted == DEVNULL:
-            mode = "r+b" if number else "rb"
-            self._files.append(io.FileIO("/dev/null", mode))
-            fd = self._files[-1].fileno()
-            self.inside[number] = fd if fd > 2 else self._above_stdio(-1, mode).fileno()
+            self.inside[number] = _NULL
         else:
             self.inside[number] = wanted
 
