@@ -23,6 +23,8 @@ const struct cli_flag cli_flags[CLI_FLAG__COUNT] = {
 				    "--hash" },
 	[CLI_FLAG_STATS] = { "--stats", "", "text|json",
 			     "at the end, print what the sandbox used, on standard error" },
+	[CLI_FLAG_TIMING] = { "--timing", "", "",
+			      "at the end, print what each step of the start took, on standard error" },
 	[CLI_FLAG_DENIALS] = { "--denials", "", "text|json|FILE",
 			       "tell what is refused as it is refused: on standard error, or as JSON "
 			       "to the end of a file" },
@@ -228,6 +230,9 @@ static int set_cli_flag(struct parser *p, enum cli_flag_id id, const char *value
 		return 0;
 	case CLI_FLAG_QUIET:
 		args->quiet = true;
+		return 0;
+	case CLI_FLAG_TIMING:
+		args->timing = true;
 		return 0;
 	case CLI_FLAG_HASH:
 		args->hash = true;

@@ -87,6 +87,7 @@ enum cli_flag_id {
 	CLI_FLAG_STATUS_FD,
 	CLI_FLAG_REQUIRE_PLAN,
 	CLI_FLAG_STATS,
+	CLI_FLAG_TIMING,
 	CLI_FLAG_DENIALS,
 	CLI_FLAG_QUIET,
 	CLI_FLAG_JSON,
@@ -169,7 +170,7 @@ struct cli_args {
 	const char *denials; /* "text", "json" or a file; NULL: not asked for */
 	const char *stats; /* "text", "json"; NULL: not asked for */
 	const char *key, *kind;
-	bool help, quiet, hash, replace;
+	bool help, quiet, hash, replace, timing;
 	const char *output, *base;
 	const char **dangerous;
 	size_t n_dangerous;
@@ -255,6 +256,10 @@ void cli_status_refused(const nucleus_error *error, int exit_status);
 void cli_status_ended(const nucleus_process *process, const struct cli_denials *denials,
 		      const char *outcome, int code, int exit_status, const nucleus_error *error);
 
+/* CLOCK_MONOTONIC */
+int64_t cli_now_ns(void);
+/* Prints the rows of --timing to standard error, their sum, and the whole as it was measured around them. */
+void cli_print_timing(nucleus_process *process, int64_t started, int64_t ended);
 /* Prints all figures that there are to standard error, as --stats wants them. */
 void cli_print_stats(const nucleus_process *process, const char *format);
 

@@ -9,7 +9,7 @@ const struct cli_command cli_commands[] = {
 	{ "run", "create", "[OPTIONS] [--] PROGRAM [ARGS...]", "run a program in a new sandbox",
 	  CLI_OPERANDS_PROGRAM,
 	  CLI_BIT(HELP) | POLICY_INPUT | CLI_BIT(STATUS_FD) | CLI_BIT(REQUIRE_PLAN) |
-		  CLI_BIT(STATS) | CLI_BIT(DENIALS) | CLI_BIT(QUIET),
+		  CLI_BIT(STATS) | CLI_BIT(TIMING) | CLI_BIT(DENIALS) | CLI_BIT(QUIET),
 	  true, cli_run },
 	{ "explain", NULL, "[OPTIONS]", "print what would be enforced here, and do nothing",
 	  CLI_OPERANDS_IGNORED, CLI_BIT(HELP) | POLICY_INPUT | CLI_BIT(JSON) | CLI_BIT(HASH), true,

@@ -84,12 +84,13 @@ static void attend(nucleus_process *process, int signals, struct cli_denials *de
 	}
 }
 
-static int finish(nucleus_process *process, struct cli_denials *denials, bool quiet)
+static int finish(nucleus_process *process, struct cli_denials *denials, bool quiet, int64_t *ret_ended)
 {
 	_cleanup_error_ nucleus_error *error = NULL;
 	int outcome, code, status, r;
 
 	r = nucleus_process_wait(process, -1, &outcome, &code, &error);
+	*ret_ended = cli_now_ns();
 	cli_denials_read(denials, process);
 	if (r < 0) {
 		/* It ran, but its workspace could not be carried back: not refused, nor well. */
@@ -149,6 +150,7 @@ int cli_run(const struct cli_args *args)
 	const char *warning;
 	sigset_t set;
 	_cleanup_close_ int signals = -1;
+	int64_t started, ended;
 	int r;
 
 	if (!args->n_operands)
@@ -170,14 +172,18 @@ int cli_run(const struct cli_args *args)
 	signals = signalfd(-1, &set, SFD_CLOEXEC);
 	if (signals < 0)
 		return cli_fail(-errno, NULL, "cannot receive signals: %s", strerror(errno));
+	nucleus_sandbox_set_timing(sandbox, args->timing);
+	started = cli_now_ns();
 	r = nucleus_sandbox_spawn(sandbox, (const char *const *)args->operands, &process, &error);
 	if (r < 0)
 		return cli_fail_library(r, error);
 	attend(process, signals, &denials);
-	r = finish(process, &denials, args->quiet);
+	r = finish(process, &denials, args->quiet, &ended);
 	if (r && !args->quiet)
 		cli_denials_print_likely(&denials);
 	if (args->stats)
 		cli_print_stats(process, args->stats);
+	if (args->timing)
+		cli_print_timing(process, started, ended);
 	return r;
 }

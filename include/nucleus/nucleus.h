@@ -414,6 +414,15 @@ NUCLEUS_API int nucleus_cleanup(nucleus_error **ret_err);
 NUCLEUS_API int nucleus_sandbox_set_stdio(nucleus_sandbox *sandbox, int in, int out, int err);
 
 /**
+ * nucleus_sandbox_set_timing - whether spawns from now on note when each step was done
+ * @on: not 0: they do, and nucleus_process_timing() tells; 0, the default: they do not, at no cost
+ *
+ * Nothing that is enforced changes, nor the plan and its hash. A launch that is timed takes a few microseconds
+ * longer: a reading of the clock for each step. Returns 0. Since: 0.1
+ */
+NUCLEUS_API int nucleus_sandbox_set_timing(nucleus_sandbox *sandbox, int on);
+
+/**
  * nucleus_sandbox_prepare - keeps sandboxes started ahead of their programs
  * @count: how many, 0 to 64; 0 ends those that there are
  *
@@ -518,6 +527,28 @@ NUCLEUS_API const char *nucleus_stats_attr(size_t index, const char *attr);
  */
 NUCLEUS_API int nucleus_process_stats(const nucleus_process *process, const char *name,
 				      uint64_t *ret);
+/**
+ * nucleus_process_timing - where the time went, one row after the other
+ * @index: 0 and up
+ * @ret_side: who it was: "parent" (the caller), "child" (in the caller's memory until it executes init),
+ *	"init", "program" (its process, before the exec and after), "kernel"
+ * @ret_what: a step as nucleus_sandbox_explain() words it ("bind /usr on /usr (ro,nosuid,nodev)"), or one of
+ *	"open-descriptors", "clone"; instead of these two and of all that was done ahead, "take-prepared" and
+ *	"hand-over"; "run" (to the program's end), "tear-down" (to when the caller saw that all was gone)
+ * @ret_ns: nanoseconds; any of the three may be NULL
+ *
+ * For processes of a sandbox with nucleus_sandbox_set_timing(). The rows are one after the other and leave nothing out:
+ * their sum is the time from the call of spawn to when the end was seen, to the nanosecond. What the caller does
+ * while the others work (copies, reading the report) is in their rows. Under a filter no clock can be read: the
+ * boundary of "seccomp" and "exec" is taken from the processor's counter; where the caller may not read that (prctl
+ * PR_SET_TSC) both are in "exec". A sandbox that was killed from outside has no "tear-down": it is in "run".
+ * Strings belong to the process object.
+ *
+ * Returns 0; -EAGAIN past the last row while it runs, -ENOENT after its end; -ENODATA if it is not timed; -ENOMEM.
+ * Since: 0.1
+ */
+NUCLEUS_API int nucleus_process_timing(nucleus_process *process, size_t index, const char **ret_side,
+				       const char **ret_what, uint64_t *ret_ns);
 /**
  * nucleus_process_denial_fd - becomes readable when there may be a refusal to tell of
  *

@@ -8,6 +8,7 @@
 struct nucleus_sandbox {
 	struct nuc_prepared *prepared; /* NULL: no policy yet */
 	int stdio[3];
+	bool timed;
 };
 
 int nucleus_sandbox_new(nucleus_sandbox **ret)
@@ -119,6 +120,12 @@ int nucleus_sandbox_set_stdio(nucleus_sandbox *s, int in, int out, int err)
 	return 0;
 }
 
+int nucleus_sandbox_set_timing(nucleus_sandbox *s, int on)
+{
+	s->timed = on;
+	return 0;
+}
+
 int nucleus_sandbox_prepare(nucleus_sandbox *s, unsigned int count, nucleus_error **ret_err)
 {
 	const struct nuc_where where = { .stage = "launch",
@@ -144,6 +151,7 @@ int nucleus_sandbox_spawn(nucleus_sandbox *s, const char *const *argv, nucleus_p
 		return nuc_fail(ret_err, -EINVAL, &where, "the sandbox has no policy yet");
 	if (!argv || !argv[0] || !argv[0][0])
 		return nuc_fail(ret_err, -EINVAL, &empty, "no program is given");
+	s->prepared->timed = s->timed;
 	r = nuc_launch(s->prepared, s->stdio, argv, &running, ret_err);
 	if (r < 0)
 		return r;

@@ -140,12 +140,12 @@ int nuc_read_file(const char *path, size_t max, char **ret, size_t *ret_len);
 
 /* ---- time -------------------------------------------------------------------------------------- */
 
-/* CLOCK_MONOTONIC in microseconds. */
-int64_t nuc_now_us(void);
+/* CLOCK_MONOTONIC in nanoseconds. */
+int64_t nuc_now_ns(void);
 
 static inline int64_t nuc_now_ms(void)
 {
-	return nuc_now_us() / 1000;
+	return nuc_now_ns() / 1000000;
 }
 
 /* ---- user namespaces, for idmapped mounts ------------------------------------------------------- */

@@ -66,10 +66,10 @@ int nuc_read_file(const char *path, size_t max, char **ret, size_t *ret_len)
 	return nuc_read_at(AT_FDCWD, path, max, ret, ret_len);
 }
 
-int64_t nuc_now_us(void)
+int64_t nuc_now_ns(void)
 {
 	struct timespec t;
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }

@@ -28,13 +28,18 @@ static inline long nuc_sys6(long n, long a, long b, long c, long d, long e, long
 	nuc_sys6(n, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
 #define nuc_sys(...) nuc_sys_(__VA_ARGS__, 0, 0, 0, 0, 0, 0, 0)
 
-/* What a clock of clock_gettime(2) says, in microseconds. */
-static inline uint64_t nuc_clock_us(int clock)
+/* What a clock of clock_gettime(2) says, in nanoseconds. */
+static inline uint64_t nuc_clock_ns(int clock)
 {
 	int64_t t[2] = { 0, 0 }; /* struct timespec of x86_64: seconds, nanoseconds */
 
 	nuc_sys(__NR_clock_gettime, clock, t);
-	return (uint64_t)t[0] * 1000000 + (uint64_t)t[1] / 1000;
+	return (uint64_t)t[0] * 1000000000 + (uint64_t)t[1];
+}
+
+static inline uint64_t nuc_clock_us(int clock)
+{
+	return nuc_clock_ns(clock) / 1000;
 }
 
 /* struct clone_args of clone3(2), as of Linux 5.7 (CLONE_ARGS_SIZE_VER2). */

@@ -573,6 +573,8 @@ int nuc_child_main(void *context)
 	struct nuc_context *c = context;
 	uint32_t first = c->plan->first[NUC_PROG_CHILD];
 
+	if (c->done)
+		c->progress->begun = nuc_clock_ns(1 /* CLOCK_MONOTONIC */);
 	/* Modes of what is made in the new root are meant as written. */
 	nuc_sys(__NR_umask, 0);
 	for (uint32_t i = 0; i < c->plan->n[NUC_PROG_CHILD]; i++) {
@@ -585,6 +587,7 @@ int nuc_child_main(void *context)
 			c->error = (int32_t)-r;
 			return 1;
 		}
+		nuc_stamp(c, s, first + i);
 	}
 	return 1; /* the last step is an exec: verify holds that */
 }

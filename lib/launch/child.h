@@ -3,10 +3,12 @@
 #pragma once
 
 #include "plan.h"
+#include "raw.h"
 
 /*
- * A page that init shares with the caller, who reads it only if init ends without a word (a pipe would
- * wake it), and with the program's process until its exec, which need not be in init's memory.
+ * A page that init shares with the caller, who reads it if init ends without a word (a pipe would wake
+ * it) or if the launch is timed, and with the program's process until its exec, which need not be in init's
+ * memory. Init has neither page nor descriptor any more when it tells that the program runs; a program never has.
  */
 struct nuc_progress {
 	volatile uint32_t step;
@@ -14,7 +16,24 @@ struct nuc_progress {
 	volatile int32_t error;	   /* why, when it failed */
 	volatile int32_t listener; /* where init is told of calls, in its own table; -1: nowhere */
 	volatile uint32_t hurry;   /* of a maker's page: a futex; 1: the caller waits for what it ordered */
+	volatile uint32_t timed;   /* enum nuc_timed bits; the caller's to write. What follows is for it only */
+	volatile uint64_t begun;   /* when the child, or an init made ahead, took over */
+	/*
+	 * The processor's counter at the end of the step before the filter, of the filter, and of the exec:
+	 * under the filter no clock may be asked.
+	 */
+	volatile uint64_t ticks[3];
+	volatile uint64_t done[];  /* by number of step: CLOCK_MONOTONIC in nanoseconds, 0: not done */
 };
+enum nuc_timed { NUC_TIMED = 1, NUC_TIMED_TICKS = 2 };
+
+/* Whole pages. */
+static inline uint32_t nuc_progress_size(const struct nuc_plan *p)
+{
+	uint32_t steps = p->first[NUC_PROG_INIT] + p->n[NUC_PROG_INIT];
+
+	return (uint32_t)(sizeof(struct nuc_progress) + steps * sizeof(uint64_t) + 4095) / 4096 * 4096;
+}
 
 struct nuc_context {
 	const struct nuc_plan *plan;
@@ -28,12 +47,32 @@ struct nuc_context {
 	int log_fd;		/* the file of a trace, or -1 */
 	int control_fd;		/* to the parent that copies, that has a program later, or orders; or -1 */
 	const char *own_map[2];	/* of a maker: its id maps, of users and of groups; else NULL */
-	struct nuc_progress *progress; /* in init only */
+	struct nuc_progress *progress; /* in init, and where it is timed */
+	volatile uint64_t *done; /* of `progress`; NULL: not timed */
 	char *const *argv;	/* of what is executed: init, or the program */
 	char *const *envp;
 	volatile uint32_t step; /* what is being done, for "killed during step N" */
 	volatile int32_t error; /* errno of the step that failed */
 };
+
+static inline uint64_t nuc_ticks(void)
+{
+	uint32_t low, high;
+
+	__asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
+	return (uint64_t)high << 32 | low;
+}
+
+/* Step `i` is done: notes when, if it is to be known. */
+static inline void nuc_stamp(const struct nuc_context *c, const struct nuc_step *s, uint32_t i)
+{
+	if (!c->done)
+		return;
+	if (c->progress->timed & NUC_TIMED_TICKS)
+		c->progress->ticks[s->op == NUC_OP_SECCOMP] = nuc_ticks();
+	if (s->op != NUC_OP_SECCOMP)
+		c->done[i] = nuc_clock_ns(1 /* CLOCK_MONOTONIC */);
+}
 
 /* Performs one step. 0 or more, or -errno. Makes no decision: compile made them all. */
 long nuc_run_step(struct nuc_context *c, const struct nuc_step *s);

@@ -249,6 +249,7 @@ static uint32_t run_until_fork(uint32_t i, int in_child)
 			nuc_sys(__NR_exit, 127, 0, 0, NUC_OURS_ARG3, NUC_OURS_ARG4, NUC_OURS_ARG5);
 			__builtin_trap(); /* a profile may refuse exit */
 		}
+		nuc_stamp(&ctx, s, i);
 	}
 	return i;
 }
@@ -256,6 +257,7 @@ static uint32_t run_until_fork(uint32_t i, int in_child)
 /* After FORK: init waits until the exec, whether this is in its memory (CLONE_VM) or in a copy. */
 static int program_main(void *first)
 {
+	nuc_stamp(&ctx, nuc_plan_step(ctx.plan, (uint32_t)(uintptr_t)first - 1), (uint32_t)(uintptr_t)first - 1);
 	run_until_fork((uint32_t)(uintptr_t)first, 1);
 	__builtin_unreachable(); /* the last step is an exec: verify holds that */
 }
@@ -323,7 +325,8 @@ static void end(uint32_t kind, int32_t value, uint64_t started)
 	r.utime_us = (uint64_t)(u.user.sec * 1000000 + u.user.usec);
 	r.stime_us = (uint64_t)(u.system.sec * 1000000 + u.system.usec);
 	r.maxrss_kb = (uint64_t)u.maxrss;
-	r.wall_us = nuc_clock_us(1 /* CLOCK_MONOTONIC */) - started;
+	r.ended_ns = nuc_clock_ns(1 /* CLOCK_MONOTONIC */);
+	r.wall_us = r.ended_ns / 1000 - started;
 	r.dropped = nuc_observe_end();
 	report(&r);
 	quit(0);
@@ -448,6 +451,20 @@ static void *map(uint32_t fd, uint32_t size, int protection, int flags)
 	return (void *)r;
 }
 
+/* From here on it tells when things were done, if the caller wants to know. Before that came init's exec, or the order. */
+static void take_time(int made)
+{
+	uint32_t exec = ctx.plan->first[NUC_PROG_CHILD] + ctx.plan->n[NUC_PROG_CHILD] - 1;
+
+	if (!(progress->timed & NUC_TIMED))
+		return;
+	ctx.done = progress->done;
+	if (made)
+		progress->begun = nuc_clock_ns(1 /* CLOCK_MONOTONIC */);
+	else
+		nuc_stamp(&ctx, nuc_plan_step(ctx.plan, exec), exec);
+}
+
 /* What a terminal or kill(0) sends to the caller's process group is the caller's to pass on. */
 static void own_session(void)
 {
@@ -498,17 +515,19 @@ __attribute__((noreturn, used)) static void init_main(long argc, char **argv)
 	if (orders) {
 		own_session();
 		nuc_sys(__NR_close, report_fd);
-		ctx.progress = map(status_fd, 4096, 3 /* PROT_READ | PROT_WRITE */, 1 /* MAP_SHARED */);
+		ctx.progress = map(status_fd, nuc_progress_size(ctx.plan), 3 /* PROT_READ | PROT_WRITE */, 1 /* MAP_SHARED */);
 		nuc_sys(__NR_rt_sigprocmask, 2 /* SIG_SETMASK */, &all, 0, 8);
 		status_fd = (uint32_t)nuc_follow_orders(&ctx, &waits); /* returns in each child */
-		nuc_sys(__NR_munmap, ctx.progress, 4096);
+		nuc_sys(__NR_munmap, ctx.progress, nuc_progress_size(ctx.plan));
 	}
-	progress = map(status_fd, 4096, 3 /* PROT_READ | PROT_WRITE */, 1 /* MAP_SHARED */);
+	progress = map(status_fd, nuc_progress_size(ctx.plan), 3 /* PROT_READ | PROT_WRITE */, 1 /* MAP_SHARED */);
 	progress->exec_failed = 0; /* of an earlier launch */
 	progress->listener = -1;
 	ctx.progress = progress;
-	if (!orders)
+	if (!orders) {
+		take_time(0);
 		own_session();
+	}
 	/* Blocked signals wait for signalfd, also those that PID 1 would not be given otherwise. */
 	nuc_sys(__NR_rt_sigprocmask, 2 /* SIG_SETMASK */, &all, 0, 8);
 	/* An ignored SIGCHLD is inherited, and would make the kernel reap in our place. */
@@ -539,6 +558,7 @@ __attribute__((noreturn, used)) static void init_main(long argc, char **argv)
 			report_step(NUC_REPORT_FAILED, fork_at, (int32_t)-r);
 			quit(127);
 		}
+		take_time(1);
 		/* Until now it was in the maker's, by which the caller finds whom it was not told of. */
 		own_session();
 	}
@@ -555,9 +575,15 @@ __attribute__((noreturn, used)) static void init_main(long argc, char **argv)
 		report_step(NUC_REPORT_FAILED, progress->step, progress->error);
 		quit(127);
 	}
+	if (ctx.done) {
+		ctx.done[ctx.plan->first[NUC_PROG_INIT] + ctx.plan->n[NUC_PROG_INIT] - 1] =
+			nuc_clock_ns(1 /* CLOCK_MONOTONIC */);
+		if (progress->timed & NUC_TIMED_TICKS)
+			progress->ticks[2] = nuc_ticks();
+	}
 	/* The page is the next launch's as soon as the caller has been told that this one is ready. */
 	listener = progress->listener;
-	nuc_sys(__NR_munmap, progress, 4096);
+	nuc_sys(__NR_munmap, progress, nuc_progress_size(ctx.plan));
 	nuc_observe_start(&ctx, listener, (int32_t)program);
 	signals = nuc_sys(__NR_signalfd4, -1, &all, 8, O_CLOEXEC | O_NONBLOCK);
 	if (signals < 0) {

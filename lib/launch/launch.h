@@ -7,6 +7,7 @@
 #include "child.h"
 #include "plan.h"
 #include "rootfs.h"
+#include "timing.h"
 
 /* The child's stack and below it a page without access: an overflow faults, and hits nothing. */
 #define NUC_STACK_GUARD 4096
@@ -21,10 +22,11 @@ struct nuc_shared_plan *nuc_shared_plan_ref(struct nuc_shared_plan *shared);
 /* NULL is allowed. */
 void nuc_shared_plan_unref(struct nuc_shared_plan *shared);
 
-/* A page that an init writes to and the caller reads: what step it is at. */
+/* Where an init writes what step it is at, and when it has done each: see struct nuc_progress. */
 struct nuc_status {
 	int fd;
-	volatile uint32_t *step;
+	uint32_t size;
+	struct nuc_progress *page;
 };
 
 struct nuc_pool;
@@ -41,6 +43,7 @@ struct nuc_prepared {
 	char *stack;		/* of the child until it executes init */
 	struct nuc_cgroup_parent *groups; /* NULL: the plan has no group */
 	struct nuc_pool *pool;	/* NULL: none is kept */
+	bool timed;		/* launches from now on tell where their time goes */
 };
 
 /* A workspace that is carried back at the end. */
@@ -61,12 +64,13 @@ struct nuc_running {
 	struct nuc_carry carry;
 	struct nuc_cgroup_parent *groups; /* a reference, or NULL */
 	struct nuc_cgroup group;
+	struct nuc_timing *timing; /* NULL: it is not timed */
 };
 
 /* Takes the plan, also on failure. */
 int nuc_prepare(struct nuc_plan *plan, struct nuc_prepared **ret, nucleus_error **ret_err);
 void nuc_prepared_free(struct nuc_prepared *p);
-int nuc_status_make(struct nuc_status *s);
+int nuc_status_make(struct nuc_status *s, uint32_t size);
 /* In a process that was forked from `*owner` another page takes its place. */
 int nuc_status_own(struct nuc_status *s, pid_t *owner);
 void nuc_status_done(struct nuc_status *s);

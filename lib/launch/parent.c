@@ -61,6 +61,7 @@ void nuc_running_done(struct nuc_running *r, bool ended)
 	/* What the kernel does not let go of is left to the next collection. */
 	(void)nuc_cgroup_remove(&r->group);
 	nuc_cgroup_parent_unref(r->groups);
+	nuc_timing_free(r->timing);
 }
 
 void nuc_launch_done(struct nuc_launch *l)
@@ -114,6 +115,8 @@ static int make_group(struct nuc_launch *l, nucleus_error **ret_err)
 					   nuc_plan_data(plan, s->arg[1]));
 		if (r < 0)
 			return nuc_step_failed(plan, step, -r, NULL, ret_err);
+		if (s->op == NUC_OP_CGROUP || s->op == NUC_OP_CGROUP_SET)
+			nuc_stamp(&l->ctx, s, step);
 	}
 	return 0;
 }
@@ -328,7 +331,7 @@ static uint32_t step_reached(const struct nuc_launch *l)
 {
 	const struct nuc_plan *plan = l->prepared->plan;
 
-	return told(l)->step + 1 < plan->first[NUC_PROG_INIT] ? told(l)->step : *l->status->step;
+	return told(l)->step + 1 < plan->first[NUC_PROG_INIT] ? told(l)->step : l->status->page->step;
 }
 
 /* End of file cannot be waited for alone: a child that another thread forks holds the write end as well. */
@@ -406,6 +409,8 @@ int nuc_launch_start(struct nuc_launch *l, const int stdio[3], const char *const
 		r = build_argv(l, argv);
 	if (r < 0)
 		return nuc_fail(ret_err, r, &where, "cannot open what a launch needs: %s", strerror(-r));
+	if (l->kind == NUC_LAUNCH)
+		nuc_launch_opened(l);
 	r = l->kind == NUC_LAUNCH ? make_group(l, ret_err) : 0;
 	if (r < 0)
 		return r;
@@ -414,6 +419,18 @@ int nuc_launch_start(struct nuc_launch *l, const int stdio[3], const char *const
 		return nuc_clone_failed(-r, ret_err);
 	nuc_launch_close_childs(l);
 	return 0;
+}
+
+void nuc_launch_opened(struct nuc_launch *l)
+{
+	struct nuc_progress *page = l->status->page;
+
+	nuc_timing_start(page, l->status->size, l->prepared->timed);
+	if (!l->prepared->timed)
+		return;
+	l->ctx.progress = page;
+	l->ctx.done = page->done;
+	l->opened_ns = (uint64_t)nuc_now_ns();
 }
 
 int nuc_launch_open_made(struct nuc_launch *l)
@@ -435,11 +452,21 @@ void nuc_launch_close_childs(struct nuc_launch *l)
 int nuc_launch_finish(struct nuc_launch *l, const char *program, int64_t started, struct nuc_running *ret,
 		      nucleus_error **ret_err)
 {
+	const struct nuc_where where = { .stage = "launch", .layer = "memory" };
 	const struct nuc_prepared *p = l->prepared;
+	struct nuc_timing *timing = NULL;
 	int program_pid, r = nuc_launch_await(l, NUC_REPORT_READY, program, ret_err);
 
 	if (r < 0)
 		return r;
+	if (p->timed) {
+		const struct nuc_moments m = { (uint64_t)started, l->opened_ns, (uint64_t)nuc_now_ns(),
+					       l->kind == NUC_LAUNCH_MADE };
+
+		r = nuc_timing_new(p->plan, &m, l->status->page, &timing);
+	}
+	if (r < 0)
+		return nuc_fail(ret_err, r, &where, "out of memory");
 	program_pid = nuc_launch_program_pid(l);
 	*ret = (struct nuc_running){
 		.pidfd = NUC_TAKE_FD(l->pidfd),
@@ -448,11 +475,12 @@ int nuc_launch_finish(struct nuc_launch *l, const char *program, int64_t started
 		.audit_fd = NUC_TAKE_FD(l->audit),
 		.denial_fd = NUC_TAKE_FD(l->denial_read),
 		.pid = l->pid,
-		.launch_us = (uint64_t)(nuc_now_us() - started),
+		.launch_us = (uint64_t)(nuc_now_ns() - started) / 1000,
 		.plan = nuc_shared_plan_ref(p->shared),
 		.carry = l->carry,
 		.groups = p->groups ? nuc_cgroup_parent_ref(p->groups) : NULL,
 		.group = l->group,
+		.timing = timing,
 	};
 	/* From here on it is init's. */
 	if (l->log >= 0)
@@ -467,7 +495,7 @@ int nuc_launch(struct nuc_prepared *p, const int stdio[3], const char *const *ar
 {
 	const struct nuc_where where = { .stage = "launch", .layer = "memory" };
 	_cleanup_(nuc_launch_done) struct nuc_launch l;
-	int64_t started = nuc_now_us();
+	int64_t started = nuc_now_ns();
 	nucleus_error *err = NULL;
 	int r = nuc_launch_check(p, stdio, ret_err);
 

@@ -30,6 +30,7 @@ struct nuc_launch {
 	char numbers[96];
 	struct nuc_carry carry;
 	struct nuc_cgroup group;
+	uint64_t opened_ns;		/* if it is timed: when it had what it needs, or had taken one made ahead */
 };
 
 void nuc_launch_init(struct nuc_launch *l, const struct nuc_prepared *p, char *stack,
@@ -39,11 +40,13 @@ int nuc_launch_start(struct nuc_launch *l, const int stdio[3], const char *const
 		     nucleus_error **ret_err);
 /* Opens what a sandbox from a maker needs, and makes its group. */
 int nuc_launch_open_made(struct nuc_launch *l);
+/* It has what it needs, but for its group: from here on it is timed, if that is wanted. */
+void nuc_launch_opened(struct nuc_launch *l);
 /* Of those that have been given away: the closing of the last of them is what tells of a child's end. */
 void nuc_launch_close_childs(struct nuc_launch *l);
 /* Waits until init has said `kind`, and nothing else. `program` is for the message. */
 int nuc_launch_await(struct nuc_launch *l, uint32_t kind, const char *program, nucleus_error **ret_err);
-/* Waits until the program runs; what holds it then is `ret`. */
+/* Waits until the program runs; what holds it then is `ret`. `started`: nuc_now_ns() */
 int nuc_launch_finish(struct nuc_launch *l, const char *program, int64_t started, struct nuc_running *ret,
 		      nucleus_error **ret_err);
 /* Ends what was started, and closes all. */

@@ -79,7 +79,7 @@ static ssize_t send_fds(int socket, const void *bytes, size_t len, const int *fd
 /* The maker lets orders wait, see ahead.c. */
 static void hurry(const struct nuc_pool *pool)
 {
-	struct nuc_progress *page = (struct nuc_progress *)pool->prepared->status.step;
+	struct nuc_progress *page = pool->prepared->status.page;
 
 	__atomic_store_n(&page->hurry, 1, __ATOMIC_SEQ_CST);
 	syscall(__NR_futex, &page->hurry, FUTEX_WAKE, 1, NULL, NULL, 0);
@@ -388,6 +388,8 @@ int nuc_pool_launch(struct nuc_pool *pool, const int stdio[3], const char *const
 	if (!lives(&pool->maker) || !sources_are_the_same(pool))
 		end_all(pool);
 	s = take(pool);
+	if (s)
+		nuc_launch_opened(&s->launch);
 	r = s ? send_start(pool, &s->launch, stdio, argv) : 1;
 	fill(pool);
 	if (!s)
@@ -454,10 +456,10 @@ static int pool_new(struct nuc_prepared *p, unsigned int count, struct nuc_pool 
 	pool->sources = calloc(p->plan->n[NUC_PROG_CHILD], sizeof(*pool->sources));
 	for (unsigned int i = 0; i <= count; i++) {
 		nuc_launch_init(&pool->slots[i].launch, NULL, NULL, NULL);
-		pool->slots[i].status = (struct nuc_status){ -1, NULL };
+		pool->slots[i].status = (struct nuc_status){ .fd = -1 };
 	}
 	for (unsigned int i = 0; r == 0 && i <= count; i++)
-		r = nuc_status_make(&pool->slots[i].status);
+		r = nuc_status_make(&pool->slots[i].status, nuc_progress_size(p->plan));
 	if (r == 0) {
 		pool->null = open("/dev/null", O_RDWR | O_CLOEXEC | O_NOCTTY);
 		pool->null = pool->null < 0 ? -errno : nuc_fd_above_stdio(pool->null);

@@ -37,7 +37,7 @@ static int sealed_file(const char *name, const void *bytes, size_t len, unsigned
 	return NUC_TAKE_FD(fd);
 }
 
-int nuc_status_make(struct nuc_status *s)
+int nuc_status_make(struct nuc_status *s, uint32_t size)
 {
 	void *page;
 
@@ -47,31 +47,33 @@ int nuc_status_make(struct nuc_status *s)
 	s->fd = nuc_fd_above_stdio(s->fd);
 	if (s->fd < 0)
 		return s->fd;
-	if (ftruncate(s->fd, 4096) < 0)
+	if (ftruncate(s->fd, size) < 0)
 		return -errno;
-	page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, s->fd, 0);
+	page = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, s->fd, 0);
 	if (page == MAP_FAILED)
 		return -errno;
-	s->step = page;
+	s->size = size;
+	s->page = page;
 	return 0;
 }
 
 void nuc_status_done(struct nuc_status *s)
 {
 	nuc_closep(&s->fd);
-	if (s->step)
-		munmap((void *)s->step, 4096);
-	*s = (struct nuc_status){ -1, NULL };
+	if (s->page)
+		munmap(s->page, s->size);
+	*s = (struct nuc_status){ .fd = -1 };
 }
 
 int nuc_status_own(struct nuc_status *s, pid_t *owner)
 {
+	const uint32_t size = s->size;
 	int r;
 
 	if (*owner == getpid())
 		return 0;
 	nuc_status_done(s);
-	r = nuc_status_make(s);
+	r = nuc_status_make(s, size);
 	if (r == 0)
 		*owner = getpid();
 	return r;
@@ -201,7 +203,7 @@ int nuc_prepare(struct nuc_plan *plan, struct nuc_prepared **ret, nucleus_error 
 	if (r >= 0)
 		r = p->plan_fd = sealed_file("nucleus-plan", plan, plan->size, 0);
 	if (r >= 0)
-		r = nuc_status_make(&p->status);
+		r = nuc_status_make(&p->status, nuc_progress_size(plan));
 	if (r < 0) {
 		nuc_prepared_free(p);
 		return nuc_fail(ret_err, r, &where, "cannot make the memory files of a sandbox: %s",

@@ -137,6 +137,7 @@ struct nuc_report {
 	int32_t value;
 	uint32_t dropped;	/* refusals that were not told, nor that they were not */
 	uint64_t utime_us, stime_us, maxrss_kb, wall_us;
+	uint64_t ended_ns;	/* CLOCK_MONOTONIC: when init saw the end that it tells of */
 };
 
 /* ---- what init tells of what was refused, over a pipe of its own: facts, no judgement ------------- */

@@ -145,6 +145,8 @@ static void learn_outcome(nucleus_process *p)
 	while (r < 0 && errno == EINTR);
 	p->ended = true;
 	p->has_report = read_report(p->running.report_fd, &p->report);
+	if (p->running.timing)
+		nuc_timing_end(p->running.timing, p->has_report ? p->report.ended_ns : 0, (uint64_t)nuc_now_ns());
 	if (p->has_report) {
 		p->outcome = p->report.kind == NUC_REPORT_EXITED      ? NUCLEUS_OUTCOME_EXITED
 			     : p->report.kind == NUC_REPORT_SIGNALLED ? NUCLEUS_OUTCOME_SIGNALLED
@@ -526,6 +528,17 @@ int nucleus_process_stats(const nucleus_process *p, const char *name, uint64_t *
 			return p->running.group.dir < 0 ? -ENODATA
 							: nuc_cgroup_read(&p->running.group, f, ret);
 	return -ENOENT;
+}
+
+int nucleus_process_timing(nucleus_process *p, size_t index, const char **ret_side, const char **ret_what,
+			   uint64_t *ret_ns)
+{
+	int r;
+
+	if (!p->running.timing)
+		return -ENODATA;
+	r = nuc_timing_row(p->running.timing, p->running.plan->plan, index, ret_side, ret_what, ret_ns);
+	return r == -ENOENT && !p->ended ? -EAGAIN : r;
 }
 
 void nucleus_process_close(nucleus_process *p)

@@ -135,6 +135,29 @@ class Exit(Case):
 
 
 class Passing(Case):
+    def test_timing(self):
+        for words in ([], ["-m", "strict-agent"], ["--stats", "text"]):
+            p = self.nucleus("run", "-q", "--timing", *words, "--", "true")
+            self.assertEqual((p.returncode, p.stdout), (0, ""), p.stderr)
+            table = p.stderr[p.stderr.index("side "):].splitlines()
+            rows = [line.split(None, 3) for line in table[1:]]
+            # To the nanosecond: three digits behind the point.
+            took = [int(us.replace(".", "")) for _, us, _, _ in rows]
+            self.assertEqual(rows[-2][0], "sum")
+            self.assertEqual(sum(took[:-2]), took[-2])
+            self.assertEqual(rows[-1][0], "whole")
+            self.assertLessEqual(took[-2], took[-1])
+            whats = [what for _, _, _, what in rows]
+            plan = self.nucleus("explain", *[w for w in words if w in ("-m", "strict-agent")]).stdout
+            for what in whats[2:-4]:
+                self.assertIn(what, plan)
+            self.assertEqual(whats[:2] + whats[-4:-2], ["open-descriptors", "clone", "run", "tear-down"])
+
+    def test_timing_of_what_was_refused(self):
+        p = self.nucleus("run", "-q", "--timing", "--", "/no/such/program")
+        self.assertEqual(p.returncode, 127)
+        self.assertNotIn("tear-down", p.stderr)
+
     def test_words(self):
         self.assertEqual(self.good("printf", "%s,", "-q", "--", "--mode", ""), "-q,--,--mode,,")
         self.assertEqual(self.good("--", "printf", "%s", "x"), "x")
