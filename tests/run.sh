@@ -29,7 +29,7 @@ export CK_DEFAULT_TIMEOUT=60
 # The suites count what they cannot run as failed.
 [ -n "${NUCLEUS_ALLOW_PARTIAL-}" ] || export CI=true
 
-PARTS='tally lint unit clang asan tsan valgrind coverage abi dist embed fault loop python live attack
+PARTS='tally lint unit clang asan tsan valgrind counts coverage abi dist embed fault loop python live attack
 	programs vm fuzz quickstart'
 PARTS=$(echo $PARTS)
 [ "${1-}" != list ] || { echo "$PARTS"; exit 0; }
@@ -187,6 +187,11 @@ do_tsan() {
 do_valgrind() {
 	need_debug || return
 	part "unit tests of pure code, valgrind" '' sh tests/valgrind.sh "$builds/gcc-debug"
+}
+
+# What the pure code costs, without noise. By valgrind, whoever starts it.
+do_counts() {
+	need_gcc && part "instructions of the pure code" '' python3 -B tests/counts/counts.py "$gcc"
 }
 
 # Counts are added up in files beside the objects, by every process that ends, whoever runs it: all may
