@@ -16,7 +16,7 @@ nucleus.aio; `python3 -m nucleus` says what this host has.
 from . import _library as _library  # first: an ImportError of its own says what is wrong
 from ._doctor import doctor, has_feature, library_path, version
 from ._errors import CalledProcessError, NucleusError, NucleusWarning, TimeoutExpired
-from ._handle import Denial
+from ._handle import Denial, Timing
 from ._policy import Policy, options, schema
 from ._process import DEVNULL, PIPE, STDOUT, Popen, run
 from ._result import CompletedProcess
@@ -25,6 +25,6 @@ __version__ = "0.1.0"
 
 __all__ = [
     "DEVNULL", "PIPE", "STDOUT", "CalledProcessError", "CompletedProcess", "Denial", "NucleusError",
-    "NucleusWarning", "Policy", "Popen", "TimeoutExpired", "doctor", "has_feature", "library_path",
+    "NucleusWarning", "Policy", "Popen", "TimeoutExpired", "Timing", "doctor", "has_feature", "library_path",
     "options", "run", "schema", "version",
 ]

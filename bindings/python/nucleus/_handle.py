@@ -22,7 +22,7 @@ from ctypes import byref, c_char_p, c_int, c_uint64, c_void_p
 from typing import Any, Deque, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from ._errors import NucleusError, call, check, from_record
-from ._library import lib, take
+from ._library import lib, take, text
 from ._policy import Policy, encode
 
 OUTCOMES = {1: "exited", 2: "signalled", 3: "timed out", 4: "killed", 5: "oom"}
@@ -71,6 +71,20 @@ class Denial(NamedTuple):
         return words + (f"; to allow it: {self.fix}" if self.fix else "")
 
 
+class Timing(NamedTuple):
+    """What one step of a start took, see Policy.set_timing().
+
+    side: who it was: "parent" (this process), "child" (until it executes init), "init", "program", "kernel".
+    what: the step as explain() words it, or "open-descriptors", "clone", "take-prepared", "hand-over", "run",
+    "tear-down". ns: nanoseconds. The rows leave nothing out: their sum is the time from the start to when the end
+    was seen.
+    """
+
+    side: str
+    what: str
+    ns: int
+
+
 _FIELDS = frozenset(Denial._fields)
 
 
@@ -117,6 +131,8 @@ class Handle:
         self.denials: List[Denial] = []
         self.denials_dropped = 0
         self.stats: Dict[str, int] = {}
+        self.timed = False
+        self.timing: Tuple[Timing, ...] = ()
         self.warnings: Tuple[str, ...] = ()
         self.error: Optional[NucleusError] = None
 
@@ -127,6 +143,7 @@ class Handle:
         """
         array = (c_char_p * (len(argv) + 1))(*argv, None)
         compiled = policy.take_compiled()
+        self.timed = compiled.timed
         try:
             check(lib.sandbox_set_stdio(compiled.pointer, *stdio))
             self._open = True
@@ -242,6 +259,13 @@ class Handle:
                 found[word] = value.value
         return found
 
+    def _read_timing(self) -> Tuple[Timing, ...]:
+        rows: List[Timing] = []
+        side, what, ns = c_char_p(), c_char_p(), c_uint64()
+        while lib.process_timing(self._process, len(rows), byref(side), byref(what), byref(ns)) == 0:
+            rows.append(Timing(text(side.value) or "", text(what.value) or "", ns.value))
+        return tuple(rows)
+
     def finish(self) -> bool:
         """False while it runs. Else takes over all there is to know, and frees the library's object."""
         if self._owner != os.getpid():
@@ -259,6 +283,8 @@ class Handle:
                 # It has ended, so this thaws nothing: it tells whether there is a group.
                 grouped = self._open and lib.process_thaw(self._process) != -errno.EOPNOTSUPP
                 self.stats = self._read_stats(_STATS if grouped else _GROUPLESS)
+                if self.timed:
+                    self.timing = self._read_timing()
                 self._conclude(outcome.value, code.value)
                 self._close()
             return True

@@ -133,6 +133,7 @@ class _Compiled:
     def __init__(self) -> None:
         self.pointer = c_void_p()
         self.prepared = 0
+        self.timed = False
         self._freeing = iter((self.pointer,))
 
     def free(self, free: Any = lib.sandbox_free) -> None:
@@ -167,6 +168,7 @@ class Policy:
         self._idle: List[_Compiled] = []
         self._warnings: Optional[Tuple[str, ...]] = None
         self._prepared = 0
+        self._timed: bool = isinstance(source, Policy) and source._timed
         _every.add(self)
         if isinstance(source, Policy):
             with source._lock:
@@ -237,6 +239,13 @@ class Policy:
         except BaseException:
             self._prepared = before
             raise
+
+    def set_timing(self, on: bool = True) -> None:
+        """Whether starts from now on note when each step was done, for `timing` of what is started, see Timing.
+
+        Policies that are made from this one have it from here. Enforcement and hash are the same. Since: 0.1
+        """
+        self._timed = bool(on)
 
     def explain(self, format: str = "text") -> str:
         """The plan in words ("text"), or as canonical "json", which is what hash() hashes."""
@@ -338,6 +347,9 @@ class Policy:
             sandbox = self._idle.pop()
         except IndexError:
             sandbox = self._compile()
+        if sandbox.timed is not self._timed:
+            check(lib.sandbox_set_timing(sandbox.pointer, self._timed))
+            sandbox.timed = self._timed
         if sandbox.prepared != self._prepared:
             try:
                 call(lib.sandbox_prepare, sandbox.pointer, self._prepared)

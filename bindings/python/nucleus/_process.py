@@ -69,7 +69,7 @@ class Popen(Started):
     pass_fds: descriptors that are open inside under the same number.
     policy: a Policy, a path, a mapping; with **options, the table's options as keywords, see Policy.
 
-    Attributes: args, stdin, stdout, stderr, pid, returncode, outcome, denials, stats, warnings.
+    Attributes: args, stdin, stdout, stderr, pid, returncode, outcome, denials, stats, timing, warnings.
 
     The sandbox ends when its program does, with all that the program has started; it is ended by kill(),
     close(), an exception in the with-statement, the garbage collection of this object, and the end of the

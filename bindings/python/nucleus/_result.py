@@ -5,7 +5,7 @@ import subprocess
 from typing import Any, Dict, Optional, Tuple
 
 from ._errors import CalledProcessError
-from ._handle import Denial, Handle
+from ._handle import Denial, Handle, Timing
 
 
 class CompletedProcess(subprocess.CompletedProcess):  # type: ignore[type-arg]
@@ -18,6 +18,7 @@ class CompletedProcess(subprocess.CompletedProcess):  # type: ignore[type-arg]
         ends programs for.
     denials: what was refused, see Denial; denials_dropped: how many there were no place for.
     stats: figures by name, as wall_time_us, max_rss_bytes; those of a control group only if it has one.
+    timing: what each step took, see Timing; empty without Policy.set_timing().
     warnings: what mode agent could not enforce here.
     stdout_dropped, stderr_dropped: bytes beyond max_output.
     """
@@ -26,6 +27,7 @@ class CompletedProcess(subprocess.CompletedProcess):  # type: ignore[type-arg]
     denials: Tuple[Denial, ...]
     denials_dropped: int
     stats: Dict[str, int]
+    timing: Tuple[Timing, ...]
     warnings: Tuple[str, ...]
     stdout_dropped: int
     stderr_dropped: int
@@ -37,6 +39,7 @@ class CompletedProcess(subprocess.CompletedProcess):  # type: ignore[type-arg]
         self.denials = tuple(handle.denials)
         self.denials_dropped = handle.denials_dropped
         self.stats = dict(handle.stats)
+        self.timing = handle.timing
         self.warnings = handle.warnings
         self.stdout_dropped, self.stderr_dropped = stdout_dropped, stderr_dropped
 

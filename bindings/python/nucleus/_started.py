@@ -4,7 +4,7 @@
 import signal as _signal
 from typing import Any, Dict, Optional, Tuple
 
-from ._handle import Denial, Handle
+from ._handle import Denial, Handle, Timing
 
 
 class Started:
@@ -38,6 +38,11 @@ class Started:
     def stats(self) -> Dict[str, int]:
         """Figures by name: those that are known by now."""
         return self._handle.read_stats()
+
+    @property
+    def timing(self) -> Tuple[Timing, ...]:
+        """What each step took, once the end was seen; empty without Policy.set_timing()."""
+        return self._handle.timing
 
     @property
     def warnings(self) -> Tuple[str, ...]:
