@@ -24,6 +24,7 @@ USER = 12345
 # Each a module beside this file with measure(Place) -> List[figures.Group].
 BENCHES = {
     "start": "cold starts, beside every peer",
+    "timing": "where the time of a start goes",
 }
 
 
