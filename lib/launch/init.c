@@ -515,7 +515,8 @@ __attribute__((noreturn, used)) static void init_main(long argc, char **argv)
 	if (orders) {
 		own_session();
 		nuc_sys(__NR_close, report_fd);
-		ctx.progress = map(status_fd, nuc_progress_size(ctx.plan), 3 /* PROT_READ | PROT_WRITE */, 1 /* MAP_SHARED */);
+		ctx.progress = map(status_fd, nuc_progress_size(ctx.plan), 3 /* PROT_READ | PROT_WRITE */,
+				   1 /* MAP_SHARED */);
 		nuc_sys(__NR_rt_sigprocmask, 2 /* SIG_SETMASK */, &all, 0, 8);
 		status_fd = (uint32_t)nuc_follow_orders(&ctx, &waits); /* returns in each child */
 		nuc_sys(__NR_munmap, ctx.progress, nuc_progress_size(ctx.plan));

@@ -193,7 +193,8 @@ START_TEST(prepared_sandboxes_tell_of_the_start_only)
 		const struct rows r = run(sandbox, ARGV("true"));
 
 		ck_assert(r.prepared);
-		ck_assert_str_eq(r.sides, "pipk");
+		/* Nothing of the child; of init no more than a fork, if it was not done ahead as well. */
+		ck_assert_msg(!strcmp(r.sides, "pk") || !strcmp(r.sides, "pipk"), "%s", r.sides);
 	}
 	nucleus_sandbox_set_timing(sandbox, 0);
 	p = spawn(sandbox, ARGV("true"));
