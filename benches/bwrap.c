@@ -215,7 +215,7 @@ static void add_step(const struct nuc_plan *p, const struct nuc_step *s)
 	}
 }
 
-char *const *bwrap_arguments(const struct nuc_plan *plan, const char *filter, const char *program)
+char **bwrap_arguments(const struct nuc_plan *plan, const char *filter, char *const *argv)
 {
 	char uid[16], gid[16];
 
@@ -234,6 +234,7 @@ char *const *bwrap_arguments(const struct nuc_plan *plan, const char *filter, co
 	for (uint32_t i = 0; i < plan->n[NUC_PROG_CHILD]; i++)
 		add_step(plan, nuc_plan_step(plan, plan->first[NUC_PROG_CHILD] + i));
 	add_option("--seccomp", filter, NULL);
-	add(program);
+	for (; *argv; argv++)
+		add(*argv);
 	return arguments;
 }

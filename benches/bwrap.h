@@ -21,4 +21,4 @@
  * Ends with NULL. `filter` is the number of the descriptor of a seccomp filter, as text. What
  * is bound from a scratch directory is there until this process ends. Once in a process.
  */
-char *const *bwrap_arguments(const struct nuc_plan *plan, const char *filter, const char *program);
+char **bwrap_arguments(const struct nuc_plan *plan, const char *filter, char *const *argv);

@@ -1,23 +1,39 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a start costs: from the call to the end of a static `true`, seen by the caller. Contenders take
- * turns (A B C A B C ...), so that whatever else the machine does hits all of them; figures are medians,
- * and ratios to plain vfork and exec of the same program in the same rounds, with a bootstrap interval.
+ * What a start costs: from the call to the end of the program, seen by the caller. Contenders take turns
+ * (A B C A B C ...), so that whatever else the machine does hits all of them. What is said of the times is
+ * said elsewhere (figures.py).
  *
- * bench-launch CLI TRUE ROUNDS [GIB]: GIB is touched first, and stays resident in the caller.
+ * bench-launch SPEC, where SPEC is a file of JSON:
  *
- * bench-launch --serve TRUE FILTER: for python.py, which takes turns with it. Writes the filter to the file
- * FILTER and the arguments for bwrap (see bwrap.h) to standard output, one a line, "@" for the number of
- * the filter's descriptor, then an empty line; after that each line that it reads is one call and one plain
- * vfork and exec, and is answered by the nanoseconds of both. What bwrap is to bind is there as long as this runs.
+ *   { "rounds": 200, "warm_up": 5, "seconds": 30, "gib_resident": 0, "filter": "FILE", "contenders": [
+ *       { "name": "plain", "kind": "exec", "argv": ["/place/true"] },
+ *       { "name": "call", "kind": "call", "argv": ["/bench/true"],
+ *         "policy": { "mode": "strict-agent", "volumes": ["/place:/bench:ro"] } } ] }
+ *
+ *   kind exec    vfork and exec of argv
+ *        call    nucleus_sandbox_spawn() of argv under the policy, whose keys are its options
+ *        ahead   the same, with two sandboxes made ahead
+ *        bwrap   bubblewrap with the root that the policy makes (bwrap.h) and our filter; one of them at most
+ *
+ * "pause_ms" of a contender: how long its turn lasts on after its time was taken, so that what it left running
+ * (the next sandbox being made ahead) is not paid by whoever is next.
+ *
+ * Without rounds, each line of standard input is one. A run that takes longer than "seconds" ends all.
+ * "gib_resident" is touched first, and stays resident in the caller. "filter": where to write the seccomp
+ * filter to, for others.
+ *
+ * Writes JSON, a line each: the names; the command of each, "@" for the number of the filter's descriptor; then for
+ * each round the microseconds of each. Standard error has one line if it fails: the contender, and why.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <jansson.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -26,19 +42,33 @@
 #include "bwrap.h"
 #include "sandbox_internal.h"
 
-/* What is made ahead while AHEAD's program runs may take longer than that: the CLI then pays for it. */
-enum { PLAIN, CALL, AHEAD, CLI, BWRAP, CONTENDERS };
-static const char *const names[] = { "vfork and exec, no sandbox", "nucleus_sandbox_spawn()",
-				     "the same, made ahead", "nucleus run", "bwrap, seccomp, equal root" };
+struct contender {
+	const char *name;
+	bool is_exec;
+	char **argv;
+	nucleus_sandbox *sandbox;
+	int filter; /* of bwrap: read at each start; else -1 */
+	struct timespec pause;
+};
 
-static char true_path[4096], volume[4200];
-static nucleus_sandbox *sandbox, *ahead;
-static char *cli_argv[32], *const *bwrap_argv;
+static struct contender contenders[64];
+static size_t n_contenders;
+static const char *running = "SPEC"; /* whose fault it is */
 
-static void stop(const char *what)
+static _Noreturn void stop(const char *why)
 {
-	fprintf(stderr, "bench-launch: %s: %s\n", what, strerror(errno));
+	fprintf(stderr, "%s: %s\n", running, why);
 	exit(1);
+}
+
+static void out_of_time(int number)
+{
+	static const char why[] = ": it did not end in time\n";
+	ssize_t n = write(STDERR_FILENO, running, strlen(running));
+
+	(void)number;
+	n = write(STDERR_FILENO, why, sizeof(why) - 1);
+	_exit(n < 0 ? 2 : 1);
 }
 
 static double now_us(void)
@@ -49,145 +79,191 @@ static double now_us(void)
 	return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
 }
 
+/* ---- one run ------------------------------------------------------------------------------------------ */
+
 static void run_program(char *const *argv)
 {
+	char why[32];
 	int status;
 	pid_t pid = vfork();
 
 	if (pid < 0)
-		stop("vfork");
+		stop(strerror(errno));
 	if (pid == 0) {
 		execv(argv[0], argv);
 		_exit(127);
 	}
 	while (waitpid(pid, &status, 0) < 0)
 		if (errno != EINTR)
-			stop("waitpid");
+			stop(strerror(errno));
 	if (status != 0) {
-		fprintf(stderr, "bench-launch: %s ended with status 0x%x\n", argv[0], status);
-		exit(1);
+		snprintf(why, sizeof(why), "it ended with status 0x%x", (unsigned int)status);
+		stop(why);
 	}
 }
 
-static void run_call(nucleus_sandbox *s)
+static void run_call(const struct contender *c)
 {
-	static const char *const argv[] = { "/bench/true", NULL };
 	nucleus_process *p;
 	nucleus_error *e = NULL;
 	int outcome, code;
 
-	if (nucleus_sandbox_spawn(s, argv, &p, &e) < 0) {
-		fprintf(stderr, "bench-launch: %s\n", nucleus_error_message(e));
-		exit(1);
-	}
-	if (nucleus_process_wait(p, -1, &outcome, &code, NULL) < 0 ||
-	    outcome != NUCLEUS_OUTCOME_EXITED || code != 0) {
-		fprintf(stderr, "bench-launch: the sandbox ended otherwise than it should\n");
-		exit(1);
-	}
+	if (nucleus_sandbox_spawn(c->sandbox, (const char *const *)c->argv, &p, &e) < 0)
+		stop(nucleus_error_message(e));
+	if (nucleus_process_wait(p, -1, &outcome, &code, NULL) < 0 || outcome != NUCLEUS_OUTCOME_EXITED ||
+	    code != 0)
+		stop("the sandbox ended otherwise than it should");
 	nucleus_process_close(p);
 }
 
-static void run(int contender)
+static double run(const struct contender *c, unsigned int seconds)
 {
-	char *plain[] = { true_path, NULL };
+	double start;
 
-	switch (contender) {
-	case PLAIN:
-		run_program(plain);
-		break;
-	case CALL:
-		run_call(sandbox);
-		break;
-	case AHEAD:
-		run_call(ahead);
-		break;
-	case CLI:
-		run_program(cli_argv);
-		break;
-	default:
-		run_program(bwrap_argv);
-		break;
-	}
+	running = c->name;
+	if (c->filter >= 0)
+		lseek(c->filter, 0, SEEK_SET);
+	alarm(seconds);
+	start = now_us();
+	if (c->is_exec)
+		run_program(c->argv);
+	else
+		run_call(c);
+	start = now_us() - start;
+	alarm(0);
+	if (c->pause.tv_nsec)
+		nanosleep(&c->pause, NULL);
+	return start;
 }
 
-/* ---- contenders, made equal -------------------------------------------------------------------------- */
+/* ---- contenders from data ----------------------------------------------------------------------------- */
 
-static nucleus_sandbox *make_sandbox(void)
+static const char *text(const json_t *value)
+{
+	if (!json_is_string(value))
+		stop("a string was expected");
+	return json_string_value(value);
+}
+
+/* Lives as long as the process. */
+static char **strings(const json_t *array)
+{
+	size_t n = json_array_size(array);
+	char **list = calloc(n + 1, sizeof(*list));
+
+	if (!n || !list)
+		stop("no argv");
+	for (size_t i = 0; i < n; i++) {
+		list[i] = strdup(text(json_array_get(array, i)));
+		if (!list[i])
+			stop(strerror(errno));
+	}
+	return list;
+}
+
+static nucleus_sandbox *make_sandbox(json_t *options)
 {
 	nucleus_sandbox *made;
 	nucleus_policy *policy;
 	nucleus_error *e = NULL;
+	const char *key;
+	json_t *value, *item;
+	size_t i;
 
 	if (nucleus_policy_new(&policy) < 0 || nucleus_sandbox_new(&made) < 0)
-		stop("policy");
-	if (nucleus_policy_set(policy, "mode", "strict-agent", &e) < 0 ||
-	    nucleus_policy_add(policy, "volumes", volume, &e) < 0 ||
-	    nucleus_sandbox_apply_policy(made, policy, &e) < 0) {
-		fprintf(stderr, "bench-launch: %s\n", nucleus_error_message(e));
-		exit(1);
+		stop("no memory");
+	json_object_foreach (options, key, value) {
+		if (!json_is_array(value) && nucleus_policy_set(policy, key, text(value), &e) < 0)
+			stop(nucleus_error_message(e));
+		json_array_foreach (value, i, item)
+			if (nucleus_policy_add(policy, key, text(item), &e) < 0)
+				stop(nucleus_error_message(e));
 	}
+	if (nucleus_sandbox_apply_policy(made, policy, &e) < 0)
+		stop(nucleus_error_message(e));
 	nucleus_policy_free(policy);
 	return made;
 }
 
-/* The same filter as ours, as a file that bwrap reads at each start. */
-static int seccomp_file(void)
+static void write_filter(int fd)
 {
 	const struct nuc_seccomp_params params = { .network = true };
 	const struct sock_filter *filter;
 	size_t n;
-	int fd = memfd_create("seccomp", 0);
 
 	nuc_seccomp_builtin(&params, &filter, &n);
 	if (fd < 0 || write(fd, filter, n * sizeof(*filter)) != (ssize_t)(n * sizeof(*filter)))
-		stop("memfd");
-	return fd;
+		stop(strerror(errno));
 }
 
-/* ---- figures ------------------------------------------------------------------------------------------ */
-
-static int by_value(const void *a, const void *b)
+/* The command of this one is not what runs: that has the number of a descriptor in it. */
+static char **make_bwrap(struct contender *c)
 {
-	double x = *(const double *)a, y = *(const double *)b;
+	char **shown, **argv;
+	size_t n = 0;
 
-	return x < y ? -1 : x > y;
+	shown = bwrap_arguments(nuc_sandbox_plan(c->sandbox), "@", c->argv);
+	while (shown[n])
+		n++;
+	argv = calloc(n + 1, sizeof(*argv));
+	c->filter = memfd_create("seccomp", 0);
+	write_filter(c->filter);
+	if (!argv)
+		stop("no memory");
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(shown[i], "@") != 0)
+			argv[i] = shown[i];
+		else if (asprintf(&argv[i], "%d", c->filter) < 0)
+			stop("no memory");
+	c->argv = argv;
+	return shown;
 }
 
-static double quantile(const double *values, size_t n, double q)
+static void make_contender(json_t *spec, json_t *names, json_t *commands)
 {
-	double *sorted = malloc(n * sizeof(*sorted)), v;
+	struct contender *c = &contenders[n_contenders++];
+	const char *kind = text(json_object_get(spec, "kind"));
+	bool is_bwrap = !strcmp(kind, "bwrap"), is_ahead = !strcmp(kind, "ahead");
+	char **shown;
+	json_t *command = json_array();
 
-	if (!sorted)
-		stop("malloc");
-	memcpy(sorted, values, n * sizeof(*sorted));
-	qsort(sorted, n, sizeof(*sorted), by_value);
-	v = sorted[(size_t)(q * (double)(n - 1))];
-	free(sorted);
-	return v;
+	*c = (struct contender){
+		.name = text(json_object_get(spec, "name")),
+		.filter = -1,
+		.pause = { .tv_nsec = (long)(json_integer_value(json_object_get(spec, "pause_ms")) * 1000000) },
+	};
+	running = c->name;
+	c->is_exec = is_bwrap || !strcmp(kind, "exec");
+	shown = c->argv = strings(json_object_get(spec, "argv"));
+	if (is_bwrap || is_ahead || !strcmp(kind, "call"))
+		c->sandbox = make_sandbox(json_object_get(spec, "policy"));
+	else if (!c->is_exec)
+		stop("kind is none of exec, call, ahead, bwrap");
+	if (is_bwrap)
+		shown = make_bwrap(c);
+	if (is_ahead && nucleus_sandbox_prepare(c->sandbox, 2, NULL) < 0)
+		stop("nothing can be made ahead");
+	for (; *shown; shown++)
+		json_array_append_new(command, json_string(*shown));
+	json_array_append_new(commands, command);
+	json_array_append_new(names, json_string(c->name));
 }
 
-/* 95 % interval of the ratio of medians, from 1,000 resamplings of the rounds. */
-static void interval(const double *a, const double *b, size_t n, double *ret_low, double *ret_high)
+static void make_contenders(const json_t *specs, FILE *to)
 {
-	double ratios[1000], *x = malloc(n * sizeof(*x)), *y = malloc(n * sizeof(*y));
+	json_t *names = json_array(), *commands = json_array(), *item;
+	size_t i;
 
-	if (!x || !y)
-		stop("malloc");
-	srand(1);
-	for (size_t k = 0; k < NUC_ARRAY_SIZE(ratios); k++) {
-		for (size_t i = 0; i < n; i++) {
-			size_t pick = (size_t)rand() % n;
-
-			x[i] = a[pick];
-			y[i] = b[pick];
-		}
-		ratios[k] = quantile(x, n, 0.5) / quantile(y, n, 0.5);
-	}
-	*ret_low = quantile(ratios, NUC_ARRAY_SIZE(ratios), 0.025);
-	*ret_high = quantile(ratios, NUC_ARRAY_SIZE(ratios), 0.975);
-	free(x);
-	free(y);
+	if (!json_array_size(specs) || json_array_size(specs) > NUC_ARRAY_SIZE(contenders))
+		stop("no contenders, or too many");
+	json_array_foreach (specs, i, item)
+		make_contender(item, names, commands);
+	json_dumpf(names, to, JSON_COMPACT);
+	putc('\n', to);
+	json_dumpf(commands, to, JSON_COMPACT);
+	putc('\n', to);
+	json_decref(names);
+	json_decref(commands);
 }
 
 static void touch(double gib)
@@ -196,100 +272,83 @@ static void touch(double gib)
 	char *p = size ? mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) : NULL;
 
 	if (p == MAP_FAILED)
-		stop("mmap");
+		stop(strerror(errno));
 	for (size_t i = 0; i < size; i += 4096)
 		p[i] = 1;
 }
 
-static int serve(const char *filter_file)
+/* ---- rounds ------------------------------------------------------------------------------------------- */
+
+/* Ours are kept for ourselves: contenders have the null device, and standard error. */
+static FILE *keep(int fd, const char *mode)
 {
-	const struct nuc_seccomp_params params = { .network = true };
-	const struct sock_filter *filter;
-	size_t n;
-	int c, fd = open(filter_file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC), kept = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	FILE *file = kept < 0 ? NULL : fdopen(kept, mode);
 
-	nuc_seccomp_builtin(&params, &filter, &n);
-	if (fd < 0 || write(fd, filter, n * sizeof(*filter)) != (ssize_t)(n * sizeof(*filter)))
-		stop(filter_file);
-	close(fd);
-	sandbox = make_sandbox();
-	bwrap_argv = bwrap_arguments(nuc_sandbox_plan(sandbox), "@", "/bench/true");
-	for (size_t i = 0; bwrap_argv[i]; i++)
-		puts(bwrap_argv[i]);
-	puts("");
-	fflush(stdout);
-	while ((c = getchar()) != EOF) {
-		double start = now_us(), middle;
+	if (null < 0 || !file || dup2(null, fd) < 0)
+		stop(strerror(errno));
+	close(null);
+	return file;
+}
 
-		if (c != '\n')
-			continue;
-		run_call(sandbox);
-		middle = now_us();
-		run(PLAIN);
-		printf("%.0f %.0f\n", (middle - start) * 1e3, (now_us() - middle) * 1e3);
-		fflush(stdout);
-	}
-	nucleus_sandbox_free(sandbox);
-	return 0;
+static bool another_line(FILE *from)
+{
+	int c;
+
+	do
+		c = getc(from);
+	while (c != '\n' && c != EOF);
+	return c == '\n';
+}
+
+static void one_round(unsigned int seconds, FILE *to)
+{
+	double times[NUC_ARRAY_SIZE(contenders)];
+
+	for (size_t i = 0; i < n_contenders; i++)
+		times[i] = run(&contenders[i], seconds);
+	if (!to)
+		return;
+	for (size_t i = 0; i < n_contenders; i++)
+		fprintf(to, "%c%.1f", i ? ',' : '[', times[i]);
+	fputs("]\n", to);
+	fflush(to);
 }
 
 int main(int argc, char **argv)
 {
-	size_t rounds = argc > 3 ? strtoul(argv[3], NULL, 10) : 0, n = 0;
-	double *times[CONTENDERS], low, high;
-	char *slash, fd[16];
-	int filter;
+	json_int_t rounds, warm_up = 5, seconds = 30;
+	const char *filter;
+	json_error_t error;
+	json_t *spec = argc == 2 ? json_load_file(argv[1], 0, &error) : NULL;
+	FILE *from, *to;
 
-	if (argc < 4 || !realpath(argv[2], true_path)) {
-		fprintf(stderr, "usage: bench-launch CLI TRUE ROUNDS [GIB] | --serve TRUE FILTER\n");
-		return 1;
+	if (!spec) {
+		fprintf(stderr, "usage: bench-launch SPEC%s%s\n", argc == 2 ? ": " : "", argc == 2 ? error.text : "");
+		return 2;
 	}
-	slash = strrchr(true_path, '/');
-	snprintf(volume, sizeof(volume), "%.*s:/bench:ro", (int)(slash - true_path), true_path);
-	if (strcmp(argv[1], "--serve") == 0)
-		return serve(argv[3]);
-	if (!rounds) {
-		fprintf(stderr, "bench-launch: how many rounds is '%s'?\n", argv[3]);
-		return 1;
-	}
-	cli_argv[n++] = argv[1];
-	cli_argv[n++] = strdup("run");
-	cli_argv[n++] = strdup("--mode=strict-agent");
-	cli_argv[n++] = strdup("--volume");
-	cli_argv[n++] = volume;
-	cli_argv[n++] = strdup("/bench/true");
-	sandbox = make_sandbox();
-	ahead = make_sandbox();
-	if (nucleus_sandbox_prepare(ahead, 2, NULL) < 0)
-		stop("prepare");
-	filter = seccomp_file();
-	snprintf(fd, sizeof(fd), "%d", filter);
-	bwrap_argv = bwrap_arguments(nuc_sandbox_plan(sandbox), fd, "/bench/true");
-	touch(argc > 4 ? strtod(argv[4], NULL) : 0);
-	for (int c = 0; c < CONTENDERS; c++)
-		times[c] = calloc(rounds, sizeof(**times));
-	for (size_t r = 0; r < rounds + 5; r++) {
-		for (int c = 0; c < CONTENDERS; c++) {
-			double start;
-
-			lseek(filter, 0, SEEK_SET);
-			start = now_us();
-			run(c);
-			if (r >= 5) /* the first rounds warm the caches up */
-				times[c][r - 5] = now_us() - start;
-		}
-	}
-	printf("%-28s %9s %9s %9s  %s\n", "", "median us", "p95 us", "ratio", "95 % interval");
-	for (int c = 0; c < CONTENDERS; c++) {
-		interval(times[c], times[PLAIN], rounds, &low, &high);
-		printf("%-28s %9.0f %9.0f %9.2f  %.2f to %.2f\n", names[c], quantile(times[c], rounds, 0.5),
-		       quantile(times[c], rounds, 0.95),
-		       quantile(times[c], rounds, 0.5) / quantile(times[PLAIN], rounds, 0.5), low, high);
-	}
-	interval(times[CLI], times[BWRAP], rounds, &low, &high);
-	printf("nucleus run to bwrap: %.2f (%.2f to %.2f)\n",
-	       quantile(times[CLI], rounds, 0.5) / quantile(times[BWRAP], rounds, 0.5), low, high);
-	nucleus_sandbox_free(ahead);
-	nucleus_sandbox_free(sandbox);
+	rounds = json_integer_value(json_object_get(spec, "rounds"));
+	if (json_object_get(spec, "warm_up"))
+		warm_up = json_integer_value(json_object_get(spec, "warm_up"));
+	if (json_object_get(spec, "seconds"))
+		seconds = json_integer_value(json_object_get(spec, "seconds"));
+	filter = json_string_value(json_object_get(spec, "filter"));
+	if (filter)
+		write_filter(open(filter, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
+	from = keep(STDIN_FILENO, "r");
+	to = keep(STDOUT_FILENO, "w");
+	signal(SIGALRM, out_of_time);
+	make_contenders(json_object_get(spec, "contenders"), to);
+	fflush(to);
+	touch(json_number_value(json_object_get(spec, "gib_resident")));
+	/* The first rounds warm the caches up. */
+	for (json_int_t r = 0; r < warm_up; r++)
+		one_round((unsigned int)seconds, NULL);
+	for (json_int_t r = 0; rounds ? r < rounds : another_line(from); r++)
+		one_round((unsigned int)seconds, to);
+	for (size_t i = 0; i < n_contenders; i++)
+		if (contenders[i].sandbox)
+			nucleus_sandbox_free(contenders[i].sandbox);
+	json_decref(spec);
 	return 0;
 }
