@@ -12,7 +12,7 @@ import math
 import pathlib
 import random
 import statistics
-from typing import Any, Dict, List, NamedTuple, Sequence
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence
 
 RESAMPLINGS = 1000
 
@@ -29,17 +29,22 @@ class Ratio(NamedTuple):
 
 @dataclasses.dataclass
 class Target:
-    """The ratio of two contenders, and what it should be."""
+    """The ratio of two contenders, and what it should be.
+
+    Of their medians; or, for the tail, of a quantile of the contender's to the other's median.
+    """
     contender: str
     against: str
     limit: float
     at_least: bool = False  # else: at most
+    q: float = 0.5
 
     def met(self, ratio: Ratio) -> bool:
         return ratio.value >= self.limit if self.at_least else ratio.value <= self.limit
 
     def __str__(self) -> str:
-        return f"{'at least' if self.at_least else 'at most'} {self.limit:g} of {self.against}"
+        return (f"{'p%g ' % (100 * self.q) if self.q != 0.5 else ''}{'at least' if self.at_least else 'at most'} "
+                f"{self.limit:.3g} of {'its median' if self.against == self.contender else self.against}")
 
 
 @dataclasses.dataclass
@@ -58,8 +63,14 @@ class Group:
     targets: List[Target] = dataclasses.field(default_factory=list)
     notes: List[str] = dataclasses.field(default_factory=list)
 
-    def ratio(self, contender: str, against: str) -> Ratio:
-        return ratio(self.values[contender], self.values[against])
+    def ratio(self, contender: str, against: str, q: float = 0.5) -> Ratio:
+        return ratio(self.values[contender], self.values[against], q)
+
+    def reached(self, target: Target) -> Optional[Ratio]:
+        """What there is in place of a target; None if one of both is left out."""
+        if target.contender not in self.values or target.against not in self.values:
+            return None
+        return self.ratio(target.contender, target.against, target.q)
 
 
 def quantile(values: Sequence[float], q: float) -> float:
@@ -68,30 +79,42 @@ def quantile(values: Sequence[float], q: float) -> float:
     return ordered[max(0, math.ceil(q * len(ordered)) - 1)]
 
 
-def ratio(ours: Sequence[float], theirs: Sequence[float]) -> Ratio:
-    """Of the medians; both of the same rounds."""
+def middle(values: Sequence[float], q: float) -> float:
+    """The median as it is usual (of an even number: the mean of both in the middle), or another quantile."""
+    return statistics.median(values) if q == 0.5 else quantile(values, q)
+
+
+def interval(statistic: Callable[[Sequence[int]], float], rounds: int) -> Ratio:
+    """A statistic of the rounds that are given to it by number, of all; and its 95 % interval."""
+    source = random.Random(1)
+    again = sorted(statistic(source.choices(range(rounds), k=rounds)) for _ in range(RESAMPLINGS))
+    return Ratio(statistic(range(rounds)), again[RESAMPLINGS * 25 // 1000], again[RESAMPLINGS * 975 // 1000 - 1])
+
+
+def ratio(ours: Sequence[float], theirs: Sequence[float], q: float = 0.5) -> Ratio:
+    """Of the medians, or of our quantile to their median; both of the same rounds."""
     if len(ours) != len(theirs) or not ours:
         raise ValueError(f"{len(ours)} and {len(theirs)} rounds have no ratio")
-    source = random.Random(1)
-    again = []
-    for _ in range(RESAMPLINGS):
-        picked = source.choices(range(len(ours)), k=len(ours))
-        again.append(statistics.median([ours[i] for i in picked]) / statistics.median([theirs[i] for i in picked]))
-    again.sort()
-    return Ratio(statistics.median(ours) / statistics.median(theirs), again[RESAMPLINGS * 25 // 1000],
-                 again[RESAMPLINGS * 975 // 1000 - 1])
+    return interval(lambda picked: middle([ours[i] for i in picked], q) / middle([theirs[i] for i in picked], 0.5),
+                    len(ours))
 
 
-def write(path: pathlib.Path, machine: Dict[str, str], groups: Sequence[Group]) -> None:
+def write(path: pathlib.Path, machine: Dict[str, str], found: Sequence[Group]) -> None:
     """The groups of one bench, and on what and when they were measured."""
-    text = json.dumps({"machine": machine, "groups": [dataclasses.asdict(g) for g in groups]}, indent=1)
+    text = json.dumps({"machine": machine, "groups": [dataclasses.asdict(g) for g in found]}, indent=1)
     path.write_text(text + "\n", encoding="utf-8")
+
+
+def groups(saved: Sequence[Dict[str, Any]]) -> List[Group]:
+    """What dataclasses.asdict() has made of them."""
+    found = []
+    for fields in saved:
+        group = Group(**fields)
+        group.targets = [Target(**target) for target in fields["targets"]]
+        found.append(group)
+    return found
 
 
 def read(path: pathlib.Path) -> "tuple[Dict[str, str], List[Group]]":
     whole: Dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    groups = []
-    for g in whole["groups"]:
-        g["targets"] = [Target(**t) for t in g["targets"]]
-        groups.append(Group(**g))
-    return whole["machine"], groups
+    return whole["machine"], groups(whole["groups"])

@@ -3,7 +3,7 @@
 
 import pathlib
 import statistics
-from typing import Dict, List, Tuple
+from typing import Dict, List, Optional, Tuple
 
 import figures
 from figures import Group
@@ -27,13 +27,16 @@ def rows(group: Group) -> List[List[str]]:
     return found
 
 
+def verdict(target: figures.Target, reached: Optional[figures.Ratio]) -> str:
+    return "not measured" if not reached else "met" if target.met(reached) else "NOT met"
+
+
 def remarks(group: Group) -> List[str]:
     said = [f"{len(next(iter(group.values.values()), []))} rounds." if group.values else "Nothing was measured."]
     for target in group.targets:
-        if target.contender in group.values and target.against in group.values:
-            ratio = group.ratio(target.contender, target.against)
-            said.append(f"{target.contender}: {ratio} of {target.against}; target {target}: "
-                        f"{'met' if target.met(ratio) else 'NOT met'}.")
+        reached = group.reached(target)
+        if reached:
+            said.append(f"{target.contender}: {reached}; target {target}: {verdict(target, reached)}.")
     said += [f"Left out: {name}: {why}." for name, why in group.left_out.items()]
     return said + group.notes
 

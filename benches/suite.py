@@ -17,6 +17,7 @@ import sys
 from typing import Dict, List
 
 import figures
+import peers
 import report
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[1]
@@ -32,6 +33,7 @@ BENCHES = {
 class User:
     name: str  # "root" or "user"
     prefix: List[str]  # of a command that is to run as this user
+    uid: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,6 +68,7 @@ def machine() -> Dict[str, str]:
         "load": "%.1f before the start" % os.getloadavg()[0],
         "libc": " ".join(platform.libc_ver()),
         "python": platform.python_version(),
+        "peers": peers.versions(),
     }
 
 
@@ -78,7 +81,8 @@ def main() -> int:
             print(f"run.sh: no bench {name!r}: choose from {', '.join(BENCHES)}", file=sys.stderr)
             return 2
     as_user = ["setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups", "--inh-caps=-all"]
-    users = [User("root", []), User("user", as_user)] if os.geteuid() == 0 else [User("user", [])]
+    users = ([User("root", [], 0), User("user", as_user, USER)] if os.geteuid() == 0
+             else [User("user", [], os.geteuid())])
     results = REPOSITORY / "build-benches" / "results"
     results.mkdir(parents=True, exist_ok=True)
     for name in names or BENCHES:
