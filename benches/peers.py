@@ -12,6 +12,7 @@ does nothing where it finds one.
 """
 
 import dataclasses
+import errno
 import json
 import os
 import pathlib
@@ -79,8 +80,12 @@ class Corner:
                 pass
 
     def enter(self) -> List[str]:
-        """What to put before a command, for it to run as the user and in a place that all peers can live with."""
-        environment = ["env", f"HOME={self.path}/home", f"XDG_RUNTIME_DIR={self.path}/run"]
+        """What to put before a command, for it to run as the user and in a place that all peers can live with.
+
+        Without the caller's environment: no sandbox has it, and what it tells interpreters to load is theirs to pay.
+        """
+        environment = ["env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8", f"HOME={self.path}/home",
+                       f"XDG_RUNTIME_DIR={self.path}/run"]
         if os.geteuid() != 0:
             return environment
         script = ["set -e", "mount --make-rprivate /", "umount -R /sys/fs/cgroup 2>/dev/null || :",
@@ -156,7 +161,9 @@ def seccomp(nucleus: pathlib.Path) -> Dict[str, Any]:
                           check=True).stdout
     names = [row.split("\t")[0] for row in json.loads(said)["syscalls"]]
     return {"defaultAction": "SCMP_ACT_ERRNO", "architectures": ["SCMP_ARCH_X86_64"],
-            "syscalls": [{"names": sorted({*names, *NEEDED}), "action": "SCMP_ACT_ALLOW"}]}
+            "syscalls": [{"names": sorted({*names, *NEEDED}), "action": "SCMP_ACT_ALLOW"},
+                         # Then libc takes clone, whose flags a filter can see.
+                         {"names": ["clone3"], "action": "SCMP_ACT_ERRNO", "errnoRet": errno.ENOSYS}]}
 
 
 def bundle(corner: Corner, root: Root, program: Program, filters: Dict[str, Any],

@@ -4,7 +4,7 @@
 #
 # --quick runs a tenth of the rounds, to see that all works. NAME is one of the benches listed in suite.py; none:
 # all. As root it measures root and an unprivileged user. Prints a table for each, and renders RESULTS.md and
-# results.svg beside this file (with --quick: in build-benches/results).
+# results.svg beside this file (with --quick: in build-benches/results/quick).
 set -eu
 cd "$(dirname "$0")/.."
 # The system's own programs, which every user may run.

@@ -156,7 +156,7 @@ def resident(bench: Bench, program: Program) -> Group:
                 continue
             mine = [{**c, "name": f"{c['name']}, {size}"} for c in bench.ours(program, "strict-agent")
                     if c["name"] in (PLAIN, CALL)]
-            drivers.append(drive.Driver(bench.launcher, bench.user.prefix, mine, gib_resident=gib))
+            drivers.append(drive.Driver(bench.launcher, bench.corner.enter(), mine, gib_resident=gib))
             drivers[-1].round()  # not before this is its memory all there
         for _ in range(rounds):
             for driver in drivers:

@@ -3,7 +3,8 @@
 
 Started by run.sh, which says what the names are. PLACE holds what is measured, where every user may run it.
 Each bench's groups (figures.py) go to build-benches/results/NAME.json; RESULTS.md and results.svg are
-rendered from all that are there (report.py), so that one bench can be run again alone.
+rendered from all that are there (report.py), so that one bench can be run again alone. With --quick all of it goes to
+build-benches/results/quick: such figures are not to be taken for the others.
 """
 
 import dataclasses
@@ -83,7 +84,7 @@ def main() -> int:
     as_user = ["setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups", "--inh-caps=-all"]
     users = ([User("root", [], 0), User("user", as_user, USER)] if os.geteuid() == 0
              else [User("user", [], os.geteuid())])
-    results = REPOSITORY / "build-benches" / "results"
+    results = REPOSITORY / "build-benches" / "results" / ("quick" if quick else "")
     results.mkdir(parents=True, exist_ok=True)
     for name in names or BENCHES:
         found = machine()
