@@ -20,7 +20,7 @@ BINDINGS = ROOT / "bindings" / "python"
 PACKAGES = ("nucleus", "pytest_nucleus")
 SOURCES = sorted(p for package in PACKAGES for p in (BINDINGS / package).rglob("*")
                  if p.is_file() and "__pycache__" not in p.parts)
-SCRIPTS = [*sorted((ROOT / "examples").glob("*.py")), ROOT / "benches" / "python.py"]
+SCRIPTS = [*sorted((ROOT / "examples").glob("*.py")), *sorted((ROOT / "benches").glob("*.py"))]
 
 
 def command(*words: object, cwd: pathlib.Path, **env: str) -> str:
