@@ -26,14 +26,14 @@ class Stopped(Exception):
 class Driver:
     """bench-launch, started with its contenders; in the place that `prefix` enters first.
 
-    names and commands are what it says that it runs. Not before all contenders are made.
+    folder: where its file is to be, if that place does not have them all. names and commands are what it says that it runs. Not before all contenders are made.
     """
 
     def __init__(self, launcher: pathlib.Path, prefix: Sequence[str], contenders: Sequence[Contender],
-                 **spec: Any) -> None:
+                 folder: Optional[pathlib.Path] = None, **spec: Any) -> None:
         self._asked = [str(c["name"]) for c in contenders]
         self._errors = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")
-        with tempfile.NamedTemporaryFile("w", encoding="utf-8", suffix=".json") as file:
+        with tempfile.NamedTemporaryFile("w", encoding="utf-8", suffix=".json", dir=folder) as file:
             json.dump({**spec, "contenders": list(contenders)}, file)
             file.flush()
             pathlib.Path(file.name).chmod(0o644)
@@ -57,11 +57,12 @@ class Driver:
     def _answer(self) -> Any:
         assert self._process.stdout
         line = self._process.stdout.readline()
-        if line:
+        if line.startswith("["):
             return json.loads(line)
-        self._process.wait()
+        # No answer: either there is no more, or (tests/vm) it is all on one stream.
+        rest = self._process.communicate()[0]
         self._errors.seek(0)
-        said = [text.strip() for text in self._errors if text.strip()]
+        said = [text.strip() for text in (line, *rest.splitlines(), *self._errors) if text.strip()]
         name = next((n for n in self._asked if said and said[-1].startswith(n + ": ")), "bench-launch")
         # What the contender itself had to say comes before what we say of it.
         why = said[-2:][0] if said else f"status {self._process.returncode}"
@@ -83,7 +84,7 @@ class Driver:
         assert self._process.stdin and self._process.stdout
         try:
             self._process.stdin.close()
-        except BrokenPipeError:
+        except (BrokenPipeError, ValueError):
             pass
         self._process.stdout.close()
         try:
@@ -99,12 +100,12 @@ class Driver:
 
 
 def usable(launcher: pathlib.Path, prefix: Sequence[str], contenders: Sequence[Contender],
-           seconds: int = 20) -> Tuple[List[Contender], Dict[str, str]]:
+           seconds: int = 20, **spec: Any) -> Tuple[List[Contender], Dict[str, str]]:
     """Those that run twice, each within the seconds; and of the others why not."""
     good, left_out = [], {}
     for contender in contenders:
         try:
-            with Driver(launcher, prefix, [contender], rounds=2, warm_up=0, seconds=seconds) as driver:
+            with Driver(launcher, prefix, [contender], rounds=2, warm_up=0, seconds=seconds, **spec) as driver:
                 driver.rounds(2)
             good.append(contender)
         except Stopped as error:

@@ -64,11 +64,12 @@ static _Noreturn void stop(const char *why)
 static void out_of_time(int number)
 {
 	static const char why[] = ": it did not end in time\n";
-	ssize_t n = write(STDERR_FILENO, running, strlen(running));
 
 	(void)number;
-	n = write(STDERR_FILENO, why, sizeof(why) - 1);
-	_exit(n < 0 ? 2 : 1);
+	if (write(STDERR_FILENO, running, strlen(running)) < 0 ||
+	    write(STDERR_FILENO, why, sizeof(why) - 1) < 0)
+		_exit(2);
+	_exit(1);
 }
 
 static double now_us(void)
@@ -110,8 +111,8 @@ static void run_call(const struct contender *c)
 
 	if (nucleus_sandbox_spawn(c->sandbox, (const char *const *)c->argv, &p, &e) < 0)
 		stop(nucleus_error_message(e));
-	if (nucleus_process_wait(p, -1, &outcome, &code, NULL) < 0 || outcome != NUCLEUS_OUTCOME_EXITED ||
-	    code != 0)
+	if (nucleus_process_wait(p, -1, &outcome, &code, NULL) < 0 ||
+	    outcome != NUCLEUS_OUTCOME_EXITED || code != 0)
 		stop("the sandbox ended otherwise than it should");
 	nucleus_process_close(p);
 }
@@ -166,17 +167,17 @@ static nucleus_sandbox *make_sandbox(json_t *options)
 	nucleus_sandbox *made;
 	nucleus_policy *policy;
 	nucleus_error *e = NULL;
-	const char *key;
-	json_t *value, *item;
-	size_t i;
 
 	if (nucleus_policy_new(&policy) < 0 || nucleus_sandbox_new(&made) < 0)
 		stop("no memory");
-	json_object_foreach (options, key, value) {
+	for (void *at = json_object_iter(options); at; at = json_object_iter_next(options, at)) {
+		const char *key = json_object_iter_key(at);
+		const json_t *value = json_object_iter_value(at);
+
 		if (!json_is_array(value) && nucleus_policy_set(policy, key, text(value), &e) < 0)
 			stop(nucleus_error_message(e));
-		json_array_foreach (value, i, item)
-			if (nucleus_policy_add(policy, key, text(item), &e) < 0)
+		for (size_t i = 0; i < json_array_size(value); i++)
+			if (nucleus_policy_add(policy, key, text(json_array_get(value, i)), &e) < 0)
 				stop(nucleus_error_message(e));
 	}
 	if (nucleus_sandbox_apply_policy(made, policy, &e) < 0)
@@ -219,7 +220,7 @@ static char **make_bwrap(struct contender *c)
 	return shown;
 }
 
-static void make_contender(json_t *spec, json_t *names, json_t *commands)
+static void make_contender(const json_t *spec, json_t *names, json_t *commands)
 {
 	struct contender *c = &contenders[n_contenders++];
 	const char *kind = text(json_object_get(spec, "kind"));
@@ -251,13 +252,12 @@ static void make_contender(json_t *spec, json_t *names, json_t *commands)
 
 static void make_contenders(const json_t *specs, FILE *to)
 {
-	json_t *names = json_array(), *commands = json_array(), *item;
-	size_t i;
+	json_t *names = json_array(), *commands = json_array();
 
 	if (!json_array_size(specs) || json_array_size(specs) > NUC_ARRAY_SIZE(contenders))
 		stop("no contenders, or too many");
-	json_array_foreach (specs, i, item)
-		make_contender(item, names, commands);
+	for (size_t i = 0; i < json_array_size(specs); i++)
+		make_contender(json_array_get(specs, i), names, commands);
 	json_dumpf(names, to, JSON_COMPACT);
 	putc('\n', to);
 	json_dumpf(commands, to, JSON_COMPACT);
@@ -324,7 +324,8 @@ int main(int argc, char **argv)
 	FILE *from, *to;
 
 	if (!spec) {
-		fprintf(stderr, "usage: bench-launch SPEC%s%s\n", argc == 2 ? ": " : "", argc == 2 ? error.text : "");
+		fprintf(stderr, "usage: bench-launch SPEC%s%s\n", argc == 2 ? ": " : "",
+			argc == 2 ? error.text : "");
 		return 2;
 	}
 	rounds = json_integer_value(json_object_get(spec, "rounds"));

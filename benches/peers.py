@@ -20,7 +20,7 @@ import shlex
 import shutil
 import signal
 import subprocess
-from typing import Any, Dict, List, Sequence
+from typing import Any, Dict, List, Optional, Sequence
 
 from drive import Contender
 
@@ -167,7 +167,7 @@ def seccomp(nucleus: pathlib.Path) -> Dict[str, Any]:
 
 
 def bundle(corner: Corner, root: Root, program: Program, filters: Dict[str, Any],
-           namespaces: Sequence[str] = NAMESPACES) -> Dict[str, Any]:
+           resources: Dict[str, Any], namespaces: Sequence[str]) -> Dict[str, Any]:
     """config.json of the OCI runtime-spec."""
     ids = [{"containerID": 0, "hostID": corner.uid or SOMEBODY, "size": 1}] if "user" in namespaces else []
     mounts = [{"destination": "/proc", "type": "proc", "source": "proc"},
@@ -183,17 +183,18 @@ def bundle(corner: Corner, root: Root, program: Program, filters: Dict[str, Any]
         "root": {"path": str(root.folder), "readonly": True}, "hostname": "sandbox", "mounts": mounts + root.mounts,
         "linux": {"namespaces": [{"type": name} for name in namespaces], "uidMappings": ids, "gidMappings": ids,
                   "maskedPaths": root.masked, "readonlyPaths": ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys"],
-                  "seccomp": filters},
+                  "seccomp": filters, "resources": resources},
     }
 
 
-def contenders(corner: Corner, root: Root, program: Program, nucleus: pathlib.Path) -> List[Contender]:
-    """All peers but bubblewrap, which bench-launch knows; slow ones last."""
+def contenders(corner: Corner, root: Root, program: Program, nucleus: pathlib.Path,
+               resources: Optional[Dict[str, Any]] = None) -> List[Contender]:
+    """All peers but bubblewrap, which bench-launch knows; slow ones last. Resources: as config.json has them."""
     filters = seccomp(nucleus)
     place, state = corner.path / program.name.replace(" ", "-"), corner.path / "state"
     for name, namespaces in (("all", NAMESPACES), ("runsc", NAMESPACES[:-1])):  # runsc --rootless makes the last itself
         (place / name).mkdir(parents=True)
-        config = bundle(corner, root, program, filters, namespaces)
+        config = bundle(corner, root, program, filters, resources or {}, namespaces)
         (place / name / "config.json").write_text(json.dumps(config), encoding="utf-8")
     (place / "seccomp.json").write_text(json.dumps(filters), encoding="utf-8")
     bench = str(pathlib.Path(program.argv[0]).parent)

@@ -27,6 +27,7 @@ USER = 12345
 BENCHES = {
     "start": "cold starts, beside every peer",
     "timing": "where the time of a start goes",
+    "limits": "cold starts with limits by control group, in a virtual machine",
 }
 
 
