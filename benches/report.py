@@ -24,13 +24,14 @@ def verdict(target: Target, reached: Optional[Ratio]) -> str:
 
 def rows(group: Group) -> List[List[str]]:
     head = ["", f"median, {group.unit}", "p95", "p99"]
-    if group.baseline:
+    has_ratios = group.baseline in group.values  # else there is none, or it is left out
+    if has_ratios:
         head.append(f"ratio to {group.baseline} (95 % interval)")
     found = [head]
     for name, values in group.values.items():
         row = [name, *(number(v) for v in (statistics.median(values), figures.quantile(values, 0.95),
                                            figures.quantile(values, 0.99)))]
-        if group.baseline:
+        if has_ratios:
             row.append(str(group.ratio(name, group.baseline)))
         found.append(row)
     return found

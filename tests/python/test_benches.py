@@ -116,6 +116,13 @@ def test_table_of_nothing():
         "Left out: ours: no."]
 
 
+def test_table_without_those_that_ratios_are_to():
+    some = group(values={"ours": [4.0]}, left_out={"plain": "no"})
+    assert report.table(some).splitlines()[2:] == ["      median, us  p95  p99", "ours           4    4    4", "1 rounds.",
+                                                   "Left out: plain: no."]
+    assert picture.of([some]) == {}
+
+
 def test_targets_come_first():
     some = group(targets=[Target("ours", "plain", 2), Target("ours", "plain", 1.5), Target("runc", "plain", 1)])
     text = report.document({"start": ({"kernel": "6.1", "date": "then"}, [some]),
@@ -187,8 +194,8 @@ def test_picture_is_drawn_to_scale():
     texts = [t.text for t in drawn.findall("{*}text")]
     assert {"nucleus <run>", "podman", "10.00 (5.00 to 20.00)", "100 (100 to 100)", "root"} <= set(texts)
     for text in drawn.findall("{*}text"):
-        # 6 is more than these letters have on average.
-        span, at = 6 * len(text.text), float(text.get("x"))
+        # As wide as these letters are in DejaVu Sans, which is wider than most.
+        span, at = 7.5 * len(text.text), float(text.get("x"))
         begin = at - {"end": span, "middle": span / 2}.get(text.get("text-anchor"), 0)
         assert begin >= 0 and begin + span <= float(drawn.get("width")), text.text
 
