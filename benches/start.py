@@ -36,7 +36,7 @@ RESIDENT = {"10 MB": 0.01, "1 GB": 1.0, "8 GB": 8.0}
 SPARE = 2.0  # GiB that must be left then
 PRIVATE = ("All contenders ran in one mount and control group namespace of the bench's own, for the sake of crun "
            "and podman: see benches/peers.py. Entering it is not measured.")
-PAUSE = 20  # ms
+PAUSE = 60  # ms: what was taken is made again after 20 ms, which takes as long as a start
 
 
 @dataclasses.dataclass

@@ -78,6 +78,12 @@ def test_target_in_words():
     assert str(Target("ours", "ours", 3, q=0.99)) == "p99 at most 3 of its median"
 
 
+@pytest.mark.parametrize("value, text", [
+    (0.1429, "0.143 (0.143 to 0.143)"), (0.98, "0.98 (0.98 to 0.98)"), (47.1, "47 (47 to 47)")])
+def test_ratio_in_words(value, text):
+    assert str(Ratio(value, value, value)) == text
+
+
 def test_target_with_somebody_left_out():
     assert group().reached(Target("ours", "runc", 1)) is None
     assert group().reached(Target("runc", "plain", 1)) is None
