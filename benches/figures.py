@@ -23,7 +23,7 @@ class Ratio(NamedTuple):
     high: float
 
     def __str__(self) -> str:
-        digits = 3 if self.value < 0.3 else 2 if self.value < 20 else 0
+        digits = 3 if abs(self.value) < 0.3 else 2 if self.value < 20 else 0
         return f"{self.value:.{digits}f} ({self.low:.{digits}f} to {self.high:.{digits}f})"
 
 

@@ -110,9 +110,10 @@ def document(found: Found, notes: str) -> str:
     return "\n".join(text)
 
 
-def render(results: pathlib.Path, folder: pathlib.Path) -> None:
-    """Everything under results (suite.py) as folder/RESULTS.md and its picture, with the prose of NOTES.md."""
-    found: Found = {path.stem: figures.read(path) for path in sorted(results.glob("*.json"))}
+def render(results: pathlib.Path, folder: pathlib.Path, names: Sequence[str]) -> None:
+    """What of these benches is under results (suite.py) as folder/RESULTS.md and its picture, with NOTES.md's prose."""
+    paths = [results / f"{name}.json" for name in names]
+    found: Found = {path.stem: figures.read(path) for path in paths if path.exists()}
     notes = HERE / "NOTES.md"
     text = document(found, notes.read_text(encoding="utf-8") if notes.exists() else "")
     (folder / "RESULTS.md").write_text(text, encoding="utf-8")

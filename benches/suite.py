@@ -93,7 +93,7 @@ def main() -> int:
         figures.write(results / f"{name}.json", found, groups)
         for group in groups:
             print(report.table(group))
-        report.render(results, results if quick else REPOSITORY / "benches")
+        report.render(results, results if quick else REPOSITORY / "benches", list(BENCHES))
     return 0
 
 

@@ -32,7 +32,7 @@ vm='qemu-system-x86=/usr/bin/qemu-system-x86_64 kmod=/sbin/depmod e2fsprogs=/sbi
 case ${1-} in
 build) wanted=$build ;;
 test) wanted="$build $test" ;;
-bench) wanted="$build $test $bench" ;;
+bench) wanted="$build $test $bench $vm" ;;
 vm) wanted=$vm ;;
 *)
 	echo "usage: sh tests/setup-debian.sh build|test|bench|vm" >&2

@@ -164,6 +164,14 @@ def test_quick_is_kept_apart(tmp_path, monkeypatch, capsys):
     assert "200 and 10." in (tmp_path / "benches" / "RESULTS.md").read_text()
 
 
+def test_benches_come_in_their_order(tmp_path):
+    for name in ("a", "b", "gone"):
+        figures.write(tmp_path / f"{name}.json", {"kernel": "6.1"}, [group(bench=name)])
+    report.render(tmp_path, tmp_path, ["b", "not yet", "a"])
+    lines = (tmp_path / "RESULTS.md").read_text().splitlines()
+    assert [line for line in lines if line.startswith("## ")] == ["## b", "## a"]
+
+
 def test_an_unknown_bench(monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["suite.py", "/nowhere", "nonsense"])
     assert suite.main() == 2
