@@ -2,7 +2,8 @@
 """The programs that we are measured against: what each must be told to make a sandbox like ours.
 
 All see the same set of directories: bubblewrap by the plan's own steps (bwrap.h), and the OCI runtimes by a bundle
-that is made of bubblewrap's arguments. What the options of a peer cannot say, it does without: Landlock (all),
+that is made of bubblewrap's arguments. In /proc/self/mountinfo of crun and runc there is what ours has, and a tmpfs
+at /dev; podman adds a few of its own. What the options of a peer cannot say, it does without: Landlock (all),
 filters by argument (OCI: the names of our list only), a root of its own (firejail).
 
 crun and podman need a pure control group v2 mount. Where there is none, all contenders run in a mount and control
