@@ -52,7 +52,8 @@ class Group:
     """One table of RESULTS.md.
 
     values: by contender, in the order of the rounds; all of one length. A contender that cannot run here is
-    in left_out with the reason, and not in values. baseline: whom ratios are to, or "" for none.
+    in left_out with the reason, and not in values. baseline: whom ratios are to, or "" for none. paired: ratios
+    are the medians of the rounds' own, for what drifts more from round to round than it differs within one.
     """
     bench: str
     title: str
@@ -62,9 +63,13 @@ class Group:
     left_out: Dict[str, str] = dataclasses.field(default_factory=dict)
     targets: List[Target] = dataclasses.field(default_factory=list)
     notes: List[str] = dataclasses.field(default_factory=list)
+    paired: bool = False
 
     def ratio(self, contender: str, against: str, q: float = 0.5) -> Ratio:
-        return ratio(self.values[contender], self.values[against], q)
+        ours, theirs = self.values[contender], self.values[against]
+        if self.paired:
+            return ratio([a / b for a, b in zip(ours, theirs)], [1.0] * len(theirs), q)
+        return ratio(ours, theirs, q)
 
     def reached(self, target: Target) -> Optional[Ratio]:
         """What there is in place of a target; None if one of both is left out."""

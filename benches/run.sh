@@ -19,8 +19,9 @@ place=$(mktemp -d)
 trap 'rm -rf "$place"' EXIT
 chmod 755 "$place"
 mkdir "$place/bin" "$place/bindings"
-cp "$build/cli/nucleus-cli" "$build/benches/bench-launch" "$place"
-cp "$build/benches/true" "$place/bin/true"
+cp "$build/cli/nucleus-cli" "$build"/benches/bench-launch "$build"/benches/bench-sustained \
+	"$build"/benches/bench-idle "$build"/benches/bench-layers "$place"
+cp "$build/benches/true" "$build/benches/pause" "$build/benches/bench-storm" "$place/bin"
 cp "$build/lib/libnucleus.so.0" "$place"
 cp -R bindings/python "$place/bindings"
 mkdir "$place/benches"

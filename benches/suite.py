@@ -28,6 +28,7 @@ BENCHES = {
     "start": "cold starts, beside every peer",
     "timing": "where the time of a start goes",
     "limits": "cold starts with limits by control group, in a virtual machine",
+    "sustained": "starts per second, many at a time, on one core and two",
 }
 
 
@@ -40,7 +41,7 @@ class User:
 
 @dataclasses.dataclass(frozen=True)
 class Place:
-    """nucleus-cli, bench-launch, bin/true (static), libnucleus.so.0, bindings/python, benches: all may read."""
+    """nucleus-cli, bench-*, bin/ (static programs), libnucleus.so.0, bindings/python, benches: all may read."""
     path: pathlib.Path
     quick: bool  # a tenth of the rounds: to see that all runs, not to publish
     users: List[User]
