@@ -29,6 +29,7 @@ BENCHES = {
     "timing": "where the time of a start goes",
     "limits": "cold starts with limits by control group, in a virtual machine",
     "sustained": "starts per second, many at a time, on one core and two",
+    "idle": "memory of idle and of prepared sandboxes, and how it grows",
     "work": "steady work, bare and sandboxed, and which layer costs what",
 }
 

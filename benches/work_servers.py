@@ -19,8 +19,9 @@ server_us() { # in REPLY
 }
 trap 'kill "$server" 2>/dev/null || :; wait' EXIT
 trap 'exit 1' HUP INT TERM
-answers() { # COMMAND...: until it succeeds, or the server has ended
+answers() { # COMMAND...: until it succeeds, the server has ended, or for 60 seconds
 	until "$@" >"$folder/said" 2>&1; do
+		((SECONDS < 60)) || { cat "$folder/said" >&2; exit 1; }
 		kill -0 "$server" 2>/dev/null || { tail -n 1 "$folder/log" >&2; exit 1; }
 		sleep 0.05
 	done
@@ -46,7 +47,7 @@ PATH={POSTGRES_PROGRAMS}:$PATH
 postgres -D "$folder/data" -k "$folder" -c listen_addresses= -c fsync=off -c autovacuum=off \
 	-c checkpoint_timeout=1h -c max_wal_size=8GB -c shared_buffers=128MB >"$folder/log" 2>&1 &
 server=$!
-answers pg_isready -h "$folder"
+answers pg_isready -h "$folder" -U bench
 bench() {{
 	pgbench -n -h "$folder" -U bench -c 2 -T "$@" postgres >"$folder/said" 2>&1 || {{ cat "$folder/said" >&2; exit 1; }}
 	COUNT=$(sed -n 's/^number of transactions actually processed: \([0-9]*\).*/\1/p' "$folder/said")

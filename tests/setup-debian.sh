@@ -22,7 +22,8 @@ test='check g++ clang clang-tidy cppcheck libclang-rt-14-dev valgrind gcovr abig
 	postgresql=/usr/lib/postgresql/15/bin/initdb perl=/usr/bin/perl patch=/usr/bin/patch
 	xz-utils=/usr/bin/xz procps=/usr/bin/ps util-linux=/usr/bin/setpriv'
 # No daemon of these is to be running: they are started by the benches.
-bench='crun runc=/usr/sbin/runc firejail podman runsc redis-server redis-tools'
+bench='crun runc=/usr/sbin/runc firejail podman runsc redis-server redis-tools
+	libpython3.11-testsuite'
 # Kernels and systemd are fetched by tests/vm itself, seccomp profiles by tests/profiles.py, and not
 # installed.
 vm='qemu-system-x86=/usr/bin/qemu-system-x86_64 kmod=/sbin/depmod e2fsprogs=/sbin/mke2fs
