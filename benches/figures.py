@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """What was measured, and what is said of it: medians, quantiles, ratios with bootstrap intervals.
 
-A measurement is a Group: contenders that took turns (A B C A B C ...), one value each a round, so that
-whatever else the machine did hit all of them. A ratio is of two medians, from the same rounds; its interval holds 95 % of
-1,000 resamplings of the rounds (B. Efron, R. Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13).
+A measurement is a Group: contenders that took turns (A B C B C A ...), one value each a round, so that
+whatever else the machine did hit all of them. A ratio is of two medians, from the same rounds; its interval holds
+95 % of 1,000 resamplings of the rounds (B. Efron, R. Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13).
 """
 
 import dataclasses

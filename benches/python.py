@@ -11,6 +11,7 @@ import dataclasses
 import json
 import os
 import pathlib
+import random
 import statistics
 import subprocess
 import sys
@@ -41,13 +42,18 @@ def run_bwrap(command: Sequence[str], seccomp: str, capture: bool) -> None:
 
 
 def one_thread(rounds: int, driver: Driver, functions: Dict[str, Callable[[], object]]) -> Dict[str, List[float]]:
-    """Those of the driver and the functions take turns; microseconds."""
+    """Those of the driver and the functions take turns, in another order each time; microseconds."""
     times: Dict[str, List[float]] = {name: [] for name in (*driver.names, *functions)}
+    turns, source = ["", *functions], random.Random(1)
     for number in range(rounds + WARM_UP):
-        taken = dict(zip(driver.names, driver.round()))
-        for name, function in functions.items():
+        taken: Dict[str, float] = {}
+        source.shuffle(turns)
+        for name in turns:
+            if not name:
+                taken.update(zip(driver.names, driver.round()))
+                continue
             start = time.perf_counter_ns()
-            function()
+            functions[name]()
             taken[name] = (time.perf_counter_ns() - start) / 1e3
             if "made ahead" in name:
                 time.sleep(REST)

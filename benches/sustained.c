@@ -205,7 +205,7 @@ static void prepare_bwrap(void)
 	const struct nuc_seccomp_params params = { .network = true };
 	const struct sock_filter *filter;
 	size_t n;
-	char number[16];
+	char number[16], path[] = "/bench/true", *const program[] = { path, NULL };
 	int fd = memfd_create("seccomp", MFD_CLOEXEC);
 
 	nuc_seccomp_builtin(&params, &filter, &n);
@@ -213,7 +213,7 @@ static void prepare_bwrap(void)
 		bench_stop("memfd");
 	snprintf(filter_path, sizeof(filter_path), "/proc/self/fd/%d", fd);
 	snprintf(number, sizeof(number), "%d", FILTER);
-	bwrap_argv = bwrap_arguments(nuc_sandbox_plan(bench_sandbox(volume)), number, "/bench/true");
+	bwrap_argv = bwrap_arguments(nuc_sandbox_plan(bench_sandbox(volume)), number, program);
 }
 
 int main(int argc, char **argv)
