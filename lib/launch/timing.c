@@ -51,12 +51,15 @@ static void add(struct nuc_timing *t, struct row row, uint64_t at, uint64_t now)
 	t->rows[t->n++] = row;
 }
 
-/* When the filter was loaded, by the counter's part of the time from `begin` to `end`; 0: not known. */
+/*
+ * When the filter was loaded, by the counter's part of the time from `begin` to `end`; 0: not known, or done ahead:
+ * then there is no figure of a step before it either.
+ */
 static uint64_t filter_loaded(uint64_t begin, uint64_t end, const volatile uint64_t ticks[3])
 {
 	const uint64_t from = ticks[0], at = ticks[1], to = ticks[2];
 
-	if (end <= begin || from >= to || at < from || at > to)
+	if (!from || end <= begin || from >= to || at < from || at > to)
 		return 0;
 	return begin + (uint64_t)((unsigned __int128)(end - begin) * (at - from) / (to - from));
 }

@@ -101,7 +101,7 @@ static const struct {
 
 /* valgrind knows it by its name. */
 void counts_measured(void (*run)(void));
-__attribute__((noinline, noclone)) void counts_measured(void (*run)(void))
+__attribute__((noinline)) void counts_measured(void (*run)(void))
 {
 	run();
 	__asm__ volatile(""); /* not a jump to it: that would be another function */

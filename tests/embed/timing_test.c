@@ -137,7 +137,7 @@ END_TEST
 
 START_TEST(the_end_is_told_when_it_is_known)
 {
-	nucleus_process *p = spawn(sandbox, ARGV("sh", "-c", "echo up; read x"));
+	nucleus_process *p = spawn(sandbox, ARGV("sh", "-c", "echo up; sleep 60"));
 	struct rows launch, whole;
 	char byte;
 
