@@ -21,9 +21,10 @@ static nucleus_process **processes;
 static nucleus_sandbox **objects;
 static size_t n_processes, n_objects;
 
-static void *longer(void *list, size_t n, size_t size)
+/* A list of n pointers with room for one more. */
+static void *longer(void *list, size_t n)
 {
-	list = realloc(list, (n + 1) * size);
+	list = realloc(list, (n + 1) * sizeof(void *));
 	if (!list)
 		bench_stop("realloc");
 	return list;
@@ -37,7 +38,7 @@ static void start(nucleus_sandbox *s, unsigned int n)
 		nucleus_error *e = NULL;
 		double begin = bench_now_us();
 
-		processes = longer(processes, n_processes, sizeof(*processes));
+		processes = longer(processes, n_processes);
 		if (nucleus_sandbox_spawn(s, argv, &processes[n_processes], &e) < 0)
 			bench_fail(e);
 		printf("%d %.0f\n", nucleus_process_pid(processes[n_processes++]), bench_now_us() - begin);
@@ -50,7 +51,7 @@ static void prepare(const char *volume, unsigned int n)
 		unsigned int some = n < MAX_PREPARED ? n : MAX_PREPARED;
 		nucleus_error *e = NULL;
 
-		objects = longer(objects, n_objects, sizeof(*objects));
+		objects = longer(objects, n_objects);
 		objects[n_objects] = bench_sandbox(volume);
 		if (nucleus_sandbox_prepare(objects[n_objects++], some, &e) < 0)
 			bench_fail(e);

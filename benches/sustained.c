@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,33 +42,50 @@ struct lane {
 	size_t n, room, warm;
 };
 
-static char true_path[4096], filter_path[64], *volume;
+static char true_path[4096], *volume;
 static char *const *bwrap_argv;
+static posix_spawn_file_actions_t bwrap_files;
 static pthread_barrier_t ready;
 static double window_us;
 
 /* ---- one start ------------------------------------------------------------------------------------------- */
 
-/* bwrap reads the filter from where its descriptor stands: each gets one that was opened for it. */
-static void run_program(char *const *argv, const char *filter)
+static void await(pid_t pid, const char *name)
 {
 	int status;
+
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			bench_stop("waitpid");
+	if (status != 0) {
+		fprintf(stderr, "bench-sustained: %s ended with status 0x%x\n", name, status);
+		exit(1);
+	}
+}
+
+static void run_plain(void)
+{
+	char *argv[] = { true_path, NULL };
 	pid_t pid = vfork();
 
 	if (pid < 0)
 		bench_stop("vfork");
 	if (pid == 0) {
-		if (!filter || dup2(open(filter, O_RDONLY | O_CLOEXEC), FILTER) == FILTER)
-			execv(argv[0], argv);
+		execv(argv[0], argv);
 		_exit(127);
 	}
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			bench_stop("waitpid");
-	if (status != 0) {
-		fprintf(stderr, "bench-sustained: %s ended with status 0x%x\n", argv[0], status);
-		exit(1);
-	}
+	await(pid, true_path);
+}
+
+/* It reads the filter from where its descriptor stands: each start opens one of its own. */
+static void run_bwrap(void)
+{
+	pid_t pid;
+
+	errno = posix_spawn(&pid, bwrap_argv[0], &bwrap_files, NULL, bwrap_argv, environ);
+	if (errno)
+		bench_stop("posix_spawn");
+	await(pid, bwrap_argv[0]);
 }
 
 static void run_call(nucleus_sandbox *s)
@@ -89,12 +107,10 @@ static void run_call(nucleus_sandbox *s)
 
 static void run(const struct lane *l)
 {
-	char *plain[] = { true_path, NULL };
-
 	if (l->contender == PLAIN)
-		run_program(plain, NULL);
+		run_plain();
 	else if (l->contender == BWRAP)
-		run_program(bwrap_argv, filter_path);
+		run_bwrap();
 	else
 		run_call(l->sandbox);
 }
@@ -205,13 +221,18 @@ static void prepare_bwrap(void)
 	const struct nuc_seccomp_params params = { .network = true };
 	const struct sock_filter *filter;
 	size_t n;
-	char number[16], path[] = "/bench/true", *const program[] = { path, NULL };
+	char number[16], path[64], name[] = "/bench/true", *const program[] = { name, NULL };
 	int fd = memfd_create("seccomp", MFD_CLOEXEC);
 
 	nuc_seccomp_builtin(&params, &filter, &n);
 	if (fd < 0 || write(fd, filter, n * sizeof(*filter)) != (ssize_t)(n * sizeof(*filter)))
 		bench_stop("memfd");
-	snprintf(filter_path, sizeof(filter_path), "/proc/self/fd/%d", fd);
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", getpid(), fd);
+	errno = posix_spawn_file_actions_init(&bwrap_files);
+	if (!errno)
+		errno = posix_spawn_file_actions_addopen(&bwrap_files, FILTER, path, O_RDONLY, 0);
+	if (errno)
+		bench_stop("posix_spawn");
 	snprintf(number, sizeof(number), "%d", FILTER);
 	bwrap_argv = bwrap_arguments(nuc_sandbox_plan(bench_sandbox(volume)), number, program);
 }
