@@ -71,7 +71,7 @@ def test_sustained(place: pathlib.Path) -> None:
 
 
 def test_idle_ends_with_its_sandboxes(place: pathlib.Path) -> None:
-    user = suite.User("user", [])
+    user = suite.User("user", [], os.getuid())
     with idle.idle(place, user) as made:
         inits = {started.pid for started in made.run(2)}
         assert inits == idle.children(made.process.pid)
@@ -82,7 +82,7 @@ def test_idle_ends_with_its_sandboxes(place: pathlib.Path) -> None:
 
 
 def test_idle_ends_when_interrupted(place: pathlib.Path) -> None:
-    with pytest.raises(KeyboardInterrupt), idle.idle(place, suite.User("user", [])) as made:
+    with pytest.raises(KeyboardInterrupt), idle.idle(place, suite.User("user", [], os.getuid())) as made:
         init = made.run(1)[0].pid
         raise KeyboardInterrupt
     end = time.monotonic() + 60
