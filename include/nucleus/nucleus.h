@@ -403,8 +403,8 @@ NUCLEUS_API int nucleus_cgroup_settle(const nucleus_policy *policy, nucleus_erro
  */
 NUCLEUS_API int nucleus_cleanup(nucleus_error **ret_err);
 
-#define NUCLEUS_STDIO_OWN -1  /**< the caller's own at the time of the spawn; where closed, /dev/null */
-#define NUCLEUS_STDIO_NULL -2 /**< /dev/null */
+#define NUCLEUS_STDIO_OWN (-1)  /**< the caller's own at the time of the spawn; where closed, /dev/null */
+#define NUCLEUS_STDIO_NULL (-2) /**< /dev/null */
 /**
  * nucleus_sandbox_set_stdio - the descriptors that become the program's 0, 1 and 2
  * @in, @out, @err: a descriptor, NUCLEUS_STDIO_OWN (also before this is called), or NUCLEUS_STDIO_NULL
