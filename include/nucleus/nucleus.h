@@ -528,6 +528,14 @@ NUCLEUS_API const char *nucleus_stats_attr(size_t index, const char *attr);
 NUCLEUS_API int nucleus_process_stats(const nucleus_process *process, const char *name,
 				      uint64_t *ret);
 /**
+ * nucleus_process_all_stats - all figures about a sandbox at once
+ * @ret: receives the first `n` of nucleus_stats_attr(), in its order; UINT64_MAX for each that
+ *	nucleus_process_stats() has no number for, now or at all, and for a limit that is not set
+ *
+ * Returns how many figures there are; no more than `n` are written. Since: 0.1
+ */
+NUCLEUS_API size_t nucleus_process_all_stats(const nucleus_process *process, uint64_t *ret, size_t n);
+/**
  * nucleus_process_timing - where the time went, one row after the other
  * @index: 0 and up
  * @ret_side: who it was: "parent" (the caller), "child" (in the caller's memory until it executes init),

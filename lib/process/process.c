@@ -516,18 +516,39 @@ static int own_figure(const nucleus_process *p, const struct figure *f, uint64_t
 	return 0;
 }
 
-int nucleus_process_stats(const nucleus_process *p, const char *name, uint64_t *ret)
+/* By its place in the table. */
+static int figure_at(const nucleus_process *p, size_t index, uint64_t *ret)
 {
 	const struct nuc_cgroup_figure *f;
 
-	for (size_t i = 0; i < NUC_ARRAY_SIZE(figures); i++)
-		if (!strcmp(figures[i].name, name))
-			return own_figure(p, &figures[i], ret);
-	for (size_t i = 0; (f = nuc_cgroup_figure(i)); i++)
-		if (!strcmp(f->name, name))
-			return p->running.group.dir < 0 ? -ENODATA
-							: nuc_cgroup_read(&p->running.group, f, ret);
+	if (index < NUC_ARRAY_SIZE(figures))
+		return own_figure(p, &figures[index], ret);
+	f = nuc_cgroup_figure(index - NUC_ARRAY_SIZE(figures));
+	return !f				? -ENOENT
+	       : p->running.group.dir < 0	? -ENODATA
+						: nuc_cgroup_read(&p->running.group, f, ret);
+}
+
+int nucleus_process_stats(const nucleus_process *p, const char *name, uint64_t *ret)
+{
+	const char *known;
+
+	for (size_t i = 0; (known = nucleus_stats_attr(i, "name")); i++)
+		if (!strcmp(known, name))
+			return figure_at(p, i, ret);
 	return -ENOENT;
+}
+
+size_t nucleus_process_all_stats(const nucleus_process *p, uint64_t *ret, size_t n)
+{
+	size_t known = NUC_ARRAY_SIZE(figures);
+
+	while (nuc_cgroup_figure(known - NUC_ARRAY_SIZE(figures)))
+		known++;
+	for (size_t i = 0; i < n && i < known; i++)
+		if (figure_at(p, i, &ret[i]) < 0)
+			ret[i] = UINT64_MAX;
+	return known;
 }
 
 int nucleus_process_timing(nucleus_process *p, size_t index, const char **ret_side, const char **ret_what,

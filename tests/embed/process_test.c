@@ -201,6 +201,44 @@ START_TEST(a_kill_from_outside_is_told_as_such)
 }
 END_TEST
 
+static void expect_all_stats(const nucleus_process *p)
+{
+	uint64_t all[64], one;
+	size_t n;
+
+	memset(all, 0x42, sizeof(all));
+	n = nucleus_process_all_stats(p, all, COUNT(all));
+	ck_assert_uint_gt(n, 20);
+	ck_assert_uint_lt(n, COUNT(all));
+	for (size_t i = 0; i < n; i++) {
+		one = UINT64_MAX;
+		nucleus_process_stats(p, nucleus_stats_attr(i, "name"), &one);
+		ck_assert_msg(all[i] == one, "%s", nucleus_stats_attr(i, "name"));
+	}
+	ck_assert_ptr_null(nucleus_stats_attr(n, "name"));
+	ck_assert_uint_eq(all[n], 0x4242424242424242);
+	/* No more than there is room for. */
+	all[1] = 77;
+	ck_assert_uint_eq(nucleus_process_all_stats(p, all, 1), n);
+	ck_assert_uint_eq(all[1], 77);
+}
+
+START_TEST(all_figures_at_once_are_those_that_each_name_gives)
+{
+	nucleus_process *p = spawn(sandbox, ARGV("sh", "-c", "echo up; exec sleep 60"));
+	uint64_t wall = 0;
+
+	await_line("up\n");
+	expect_all_stats(p);
+	ck_assert_int_eq(nucleus_process_signal(p, SIGTERM), 0);
+	ck_assert_int_eq(nucleus_process_wait(p, -1, NULL, NULL, NULL), 0);
+	expect_all_stats(p);
+	ck_assert_int_eq(nucleus_process_stats(p, "wall-time-us", &wall), 0);
+	ck_assert_uint_gt(wall, 0);
+	nucleus_process_close(p);
+}
+END_TEST
+
 /* Each ends when its input does: in an order that is not that of their starts. */
 START_TEST(ten_sandboxes_live_in_one_poll_loop)
 {
@@ -308,6 +346,7 @@ int main(void)
 	tcase_add_test(t, the_programs_end_is_the_sandboxes_end);
 	tcase_add_test(t, the_time_limit_ends_descendants_too);
 	tcase_add_test(t, a_kill_from_outside_is_told_as_such);
+	tcase_add_test(t, all_figures_at_once_are_those_that_each_name_gives);
 	tcase_add_test(t, ten_sandboxes_live_in_one_poll_loop);
 	tcase_add_test(t, a_process_outlives_its_sandbox_object);
 	tcase_add_test(t, a_sandbox_takes_another_policy);

@@ -107,10 +107,8 @@ def _stats_names() -> List[bytes]:
         names.append(name)
 
 
-_STATS = [(name, name.decode().replace("-", "_")) for name in _stats_names()]
-# Those that a sandbox without a control group may have. To ask for the others is most of what asking costs.
-_GROUPLESS = [(name, word) for name, word in _STATS
-              if not name.startswith((b"cpu-", b"memory-", b"swap-", b"oom-", b"processes", b"io-"))]
+_STATS = [name.decode().replace("-", "_") for name in _stats_names()]
+_Figures = c_uint64 * len(_STATS)
 _UNLIMITED = 2**64 - 1
 
 
@@ -246,25 +244,14 @@ class Handle:
         if not self.mine:
             return dict(self.stats)
         with self._lock:
-            return self._read_stats(_STATS)
+            return self._read_stats()
 
-    def _read_stats(self, wanted: List[Tuple[bytes, str]]) -> Dict[str, int]:
+    def _read_stats(self) -> Dict[str, int]:
         if not self._open:
             return dict(self.stats)
-        found: Dict[str, int] = {}
-        value = c_uint64()
-        process, there, ask = self._process, byref(value), lib.process_stats  # up to thirty times
-        for name, word in wanted:
-            if ask(process, name, there) == 0 and value.value != _UNLIMITED:
-                found[word] = value.value
-        return found
-
-    def _read_timing(self) -> Tuple[Timing, ...]:
-        rows: List[Timing] = []
-        side, what, ns = c_char_p(), c_char_p(), c_uint64()
-        while lib.process_timing(self._process, len(rows), byref(side), byref(what), byref(ns)) == 0:
-            rows.append(Timing(text(side.value) or "", text(what.value) or "", ns.value))
-        return tuple(rows)
+        figures = _Figures()
+        lib.process_all_stats(self._process, figures, len(_STATS))
+        return {name: value for name, value in zip(_STATS, figures) if value != _UNLIMITED}
 
     def finish(self) -> bool:
         """False while it runs. Else takes over all there is to know, and frees the library's object."""
@@ -280,11 +267,7 @@ class Handle:
                 if result < 0:
                     self.error = from_record(result, record)
                 self._drain()
-                # It has ended, so this thaws nothing: it tells whether there is a group.
-                grouped = self._open and lib.process_thaw(self._process) != -errno.EOPNOTSUPP
-                self.stats = self._read_stats(_STATS if grouped else _GROUPLESS)
-                if self.timed:
-                    self.timing = self._read_timing()
+                self.stats = self._read_stats()
                 self._conclude(outcome.value, code.value)
                 self._close()
             return True

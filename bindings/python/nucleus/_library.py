@@ -61,6 +61,7 @@ _FUNCTIONS = {
     "process_thaw": (c_int, (c_void_p,)),
     "stats_attr": (c_char_p, (c_size_t, c_char_p)),
     "process_stats": (c_int, (c_void_p, c_char_p, POINTER(c_uint64))),
+    "process_all_stats": (c_size_t, (c_void_p, POINTER(c_uint64), c_size_t)),
     "process_timing": (c_int, (c_void_p, c_size_t, POINTER(c_char_p), POINTER(c_char_p), POINTER(c_uint64))),
     "process_denial_fd": (c_int, (c_void_p,)),
     "process_next_denial": (c_int, (c_void_p, _OWNED)),
