@@ -11,8 +11,8 @@ from figures import Group, Target
 from suite import Place, User
 from work_task import ended
 
-ROUNDS = 15
-MS = 40  # of each phase a round
+ROUNDS = 20
+MS = 30  # of each phase a round
 FILES = 200  # as in storm.c
 PLACES = ("1", "4/a/b/c", "12/a/b/c/d/e/f/g/h/i/j/k")
 # Phase of bench-storm, and what one operation of it is.
