@@ -26,7 +26,8 @@ class Stopped(Exception):
 class Driver:
     """bench-launch, started with its contenders; in the place that `prefix` enters first.
 
-    folder: where its file is to be, if that place does not have them all. names and commands are what it says that it runs. Not before all contenders are made.
+    folder: where its file is to be, if that place does not have them all. names and commands are what it says that
+    it runs, once all contenders are made.
     """
 
     def __init__(self, launcher: pathlib.Path, prefix: Sequence[str], contenders: Sequence[Contender],

@@ -308,7 +308,7 @@ static bool another_line(FILE *from)
 static void one_round(unsigned int seconds, FILE *to)
 {
 	double times[NUC_ARRAY_SIZE(contenders)];
-	size_t order[NUC_ARRAY_SIZE(contenders)];
+	size_t order[NUC_ARRAY_SIZE(contenders)] = { 0 };
 
 	for (size_t i = 0; i < n_contenders; i++) {
 		size_t k = (size_t)rand() % (i + 1);

@@ -219,7 +219,8 @@ def contenders(corner: Corner, root: Root, program: Program, nucleus: pathlib.Pa
                   "--ignore-cgroups", "run", "--bundle", f"{place}/runsc", "bench-runsc"],
         "podman": ["/usr/bin/podman", "--root", f"{state}/podman", "--runroot", f"{corner.path}/run/podman",
                    "--storage-driver=vfs", "--cgroup-manager=cgroupfs", "--events-backend=none", "run", "--rm",
-                   "--network=none", "--cgroups=disabled", "--log-driver=none", "--read-only", "--cap-drop=all", "--ulimit=nofile=1024:1024", "--ulimit=nproc=1024:1024", "--read-only-tmpfs=false",
+                   "--network=none", "--cgroups=disabled", "--log-driver=none", "--read-only", "--cap-drop=all",
+                   "--ulimit=nofile=1024:1024", "--ulimit=nproc=1024:1024", "--read-only-tmpfs=false",
                    "--security-opt=no-new-privileges", f"--security-opt=seccomp={place}/seccomp.json",
                    "--hostname=sandbox", *volumes, "--rootfs", str(root.folder), *program.inside],
     }

@@ -116,7 +116,8 @@ def main() -> int:
         bwrap: List[Contender] = [{"name": "bwrap", "kind": "bwrap", "argv": PROGRAM, "policy": options}]
         launcher = place / "bench-launch"
         # The second runs nothing: what its command binds is there as long as it is.
-        with Driver(launcher, [], contenders) as driver, Driver(launcher, [], bwrap, warm_up=0, filter=seccomp) as other:
+        with Driver(launcher, [], contenders) as driver, \
+                Driver(launcher, [], bwrap, warm_up=0, filter=seccomp) as other:
             command = other.commands[0]
             functions: Dict[str, Callable[[], object]] = {
                 "nucleus.run": lambda: nucleus.run(PROGRAM, policy=policy, check=True),

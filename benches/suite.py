@@ -66,7 +66,8 @@ def machine() -> Dict[str, str]:
                             "bindings"], check=False).returncode
     return {
         "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
-        "commit": first_line("git", "-C", str(REPOSITORY), "rev-parse", "--short=12", "HEAD") + " and changes" * bool(dirty),
+        "commit": first_line("git", "-C", str(REPOSITORY), "rev-parse", "--short=12", "HEAD") +
+                  " and changes" * bool(dirty),
         "kernel": f"{platform.system()} {platform.release()}",
         "processors": f"{os.cpu_count()} x {model[0] if model else 'unknown'}",
         "memory": f"{memory:.0f} GiB",

@@ -58,8 +58,8 @@ def measure(place: Any) -> List[Any]:
             "timing", f"Where the time of a strict-agent start of a static true goes, as {user.name}", "us", "whole",
             largest([json.loads(line) for line in said.splitlines()]),
             notes=["The whole is from the call until all was seen to be gone, from Python with a policy that is used "
-                   "again; reading the clock at each step is in it. Steps of a kind are added up: `nucleus run --timing` "
-                   "lists each."]))
+                   "again; reading the clock at each step is in it. Steps of a kind are added up: "
+                   "`nucleus run --timing` lists each."]))
     return groups
 
 

@@ -80,8 +80,8 @@ def c_program(functions: int) -> str:
         call = f"f{source.randrange(i)}(x ^ {i}, n / 2)" if i else "x"
         lines += [f"unsigned f{i}(unsigned x, unsigned n)", "{",
                   f"\tfor (unsigned i = 0; i < n; i++) {{", f"\t\tswitch ((x + i) % {source.randrange(5, 12)}) {{"]
-        lines += [f"\t\tcase {c}: x = x * {source.randrange(3, 99)}u + table[(x >> {source.randrange(1, 24)}) & 255]; break;"
-                  for c in range(5)]
+        lines += [f"\t\tcase {c}: x = x * {source.randrange(3, 99)}u + "
+                  f"table[(x >> {source.randrange(1, 24)}) & 255]; break;" for c in range(5)]
         lines += [f"\t\tdefault: table[i & 255] ^= x + {call}; break;", "\t\t}", "\t}",
                   f"\treturn x - table[n & 255];", "}"]
     return "\n".join(lines) + "\n"

@@ -296,15 +296,22 @@ static long start_ahead(uint32_t fork_at)
 	return r < 0 ? r : nuc_clone3(&args, sizeof(args), program_main, (void *)(uintptr_t)(fork_at + 1));
 }
 
-/* Lets it execute its program; returns when it has, or when it is gone. */
-static void say_go(void)
+/* Lets it execute its program; returns when it has, or when it is gone. Negative: it could not be told. */
+static long say_go(void)
 {
-	nuc_sys(__NR_write, go[1], "", 1);
+	long n;
+
+	do
+		n = nuc_sys(__NR_write, go[1], "", 1);
+	while (n == -EINTR);
+	if (n != 1)
+		return n < 0 ? n : -EIO;
 	/* The kernel clears it when the process leaves this memory (clone(2), CLONE_CHILD_CLEARTID). */
 	while (unstarted)
 		nuc_sys(__NR_futex, &unstarted, 0 /* FUTEX_WAIT */, 1);
 	nuc_sys(__NR_close, go[0]);
 	nuc_sys(__NR_close, go[1]);
+	return 0;
 }
 
 /* ---- PID 1's life ------------------------------------------------------------------------------ */
@@ -451,7 +458,7 @@ static void *map(uint32_t fd, uint32_t size, int protection, int flags)
 	return (void *)r;
 }
 
-/* From here on it tells when things were done, if the caller wants to know. Before that came init's exec, or the order. */
+/* From here on it tells when things were done, if the caller wants to know. Before came init's exec, or the order. */
 static void take_time(int made)
 {
 	uint32_t exec = ctx.plan->first[NUC_PROG_CHILD] + ctx.plan->n[NUC_PROG_CHILD] - 1;
@@ -566,12 +573,11 @@ __attribute__((noreturn, used)) static void init_main(long argc, char **argv)
 	started = nuc_clock_us(1 /* CLOCK_MONOTONIC */);
 	if (!waits)
 		program = start_program(fork_at);
-	if (program < 0) {
-		report_step(NUC_REPORT_FAILED, fork_at, (int32_t)-program);
+	r = program < 0 ? program : waits ? say_go() : 0;
+	if (r < 0) {
+		report_step(NUC_REPORT_FAILED, fork_at, (int32_t)-r);
 		quit(127);
 	}
-	if (waits)
-		say_go();
 	if (progress->exec_failed) {
 		report_step(NUC_REPORT_FAILED, progress->step, progress->error);
 		quit(127);

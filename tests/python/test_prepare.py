@@ -89,14 +89,14 @@ def no_warnings(recwarn):
     assert {w.category for w in recwarn} <= {nucleus.NucleusWarning}
 
 
-def ahead():
-    """The processes that are there before a start: a maker and what it has made."""
-    return until(lambda: len(children()) > 1 and children(), "a sandbox that was made ahead")
+def ahead(running=0):
+    """The processes that are there before a start: a maker and what it has made, of which some run programs."""
+    return until(lambda: len(children()) > 1 + running and children(), "a sandbox that was made ahead")
 
 
-def start(policy, *args, **how):
+def start(policy, *args, running=0, **how):
     """A program in a sandbox of a policy that this process has prepared, in one that was made ahead."""
-    before = ahead()
+    before = ahead(running)
     process = Popen(args, policy=policy, **how)
     assert process.pid in before
     return process
@@ -170,8 +170,8 @@ def test_namespaces_are_its_own():
     policy = Policy(mode="strict-agent")
     runs = [direct(policy, "sh", "-c", twice).split()]
     policy.prepare(2)
-    processes = [start(policy, "sh", "-c", f"{twice}; read line", stdin=PIPE, stdout=PIPE, text=True)
-                 for _ in range(3)]
+    processes = [start(policy, "sh", "-c", f"{twice}; read line", stdin=PIPE, stdout=PIPE, text=True, running=i)
+                 for i in range(3)]
     for process in processes:  # that are there at once
         runs.append([process.stdout.readline().strip() for _ in range(2 * len(NAMESPACES) + 2)])
     maker, = (pid for pid in ahead() if pid not in [p.pid for p in processes]

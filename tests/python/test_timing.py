@@ -56,4 +56,5 @@ def test_prepared_ones_tell_of_the_start():
     policy.set_timing()
     done = nucleus.run(["true"], policy=policy)
     assert done.timing[0].what == "take-prepared"
-    assert sides(done.timing) == ["parent", "init", "program", "kernel"]
+    # Of init there is the fork, unless that was done ahead, too (Linux 6.2).
+    assert [side for side in sides(done.timing) if side != "init"] == ["parent", "program", "kernel"]

@@ -253,6 +253,13 @@ class Handle:
         lib.process_all_stats(self._process, figures, len(_STATS))
         return {name: value for name, value in zip(_STATS, figures) if value != _UNLIMITED}
 
+    def _read_timing(self) -> Tuple[Timing, ...]:
+        rows: List[Timing] = []
+        side, what, ns = c_char_p(), c_char_p(), c_uint64()
+        while lib.process_timing(self._process, len(rows), byref(side), byref(what), byref(ns)) == 0:
+            rows.append(Timing(text(side.value) or "", text(what.value) or "", ns.value))
+        return tuple(rows)
+
     def finish(self) -> bool:
         """False while it runs. Else takes over all there is to know, and frees the library's object."""
         if self._owner != os.getpid():
@@ -268,6 +275,8 @@ class Handle:
                     self.error = from_record(result, record)
                 self._drain()
                 self.stats = self._read_stats()
+                if self.timed:
+                    self.timing = self._read_timing()
                 self._conclude(outcome.value, code.value)
                 self._close()
             return True

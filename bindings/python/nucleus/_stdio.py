@@ -16,8 +16,8 @@ File = Union[None, int, Any]  # as subprocess takes it: PIPE, DEVNULL, a descrip
 
 
 class Stdio:
-    """The program's ends are `inside`: descriptors, -1 for the caller's own, -2 for /dev/null; the caller's ends of pipes are `outside`, as
-    raw files, or None.
+    """The program's ends are `inside`: descriptors, -1 for the caller's own, -2 for /dev/null; the caller's ends
+    of pipes are `outside`, as raw files, or None.
 
     A signal handler may raise between any two steps of the interpreter: so a descriptor is never held by a
     variable alone, but is a file in `_files` within one call into C. None of ours is 0, 1 or 2, even if
