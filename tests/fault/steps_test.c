@@ -257,6 +257,8 @@ static const char *harmless(const struct trace *t)
 		return "it cannot fail with valid arguments, and enforces nothing";
 	case SYS_clock_gettime:
 		return "for statistics";
+	case SYS_futex:
+		return "the word is looked at again, and the wait entered again";
 	case SYS_ppoll:
 		return "the launch is over: init watches";
 	case SYS_prctl:
