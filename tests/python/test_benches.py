@@ -164,12 +164,14 @@ def test_quick_is_kept_apart(tmp_path, monkeypatch, capsys):
     assert "200 and 10." in (tmp_path / "benches" / "RESULTS.md").read_text()
 
 
-def test_benches_come_in_their_order(tmp_path):
+def test_benches_come_in_their_order_after_the_notes(tmp_path, monkeypatch):
+    monkeypatch.setattr(report, "HERE", tmp_path)
+    (tmp_path / "NOTES.md").write_text("## What was tried\n")
     for name in ("a", "b", "gone"):
         figures.write(tmp_path / f"{name}.json", {"kernel": "6.1"}, [group(bench=name)])
     report.render(tmp_path, tmp_path, ["b", "not yet", "a"])
     lines = (tmp_path / "RESULTS.md").read_text().splitlines()
-    assert [line for line in lines if line.startswith("## ")] == ["## b", "## a"]
+    assert [line for line in lines if line.startswith("## ")] == ["## What was tried", "## b", "## a"]
 
 
 def test_an_unknown_bench(monkeypatch, capsys):
