@@ -90,7 +90,7 @@ static void file_in(const char *path, long blocks)
 			lseek(fd, 0, SEEK_SET);
 		if (blocks && n == blocks)
 			stopped(0);
-		if (write(fd, block, sizeof(block)) < 0) {
+		if (write(fd, block, sizeof(block)) < 0 || (n % 64 == 0 && fdatasync(fd) < 0)) {
 			stopped(n);
 			stay();
 		}
@@ -102,7 +102,10 @@ static void tmpfs(void)
 	file_in("/tmp/hostile", 0);
 }
 
-/* Three times what it may have in memory, again and again. */
+/*
+ * Three times what it may have in memory, again and again. Written out as it goes: what a slow disk has not
+ * taken yet cannot be given back, and ends the group, which bounds it as well.
+ */
 static void page_cache(void)
 {
 	file_in("/workspace/hostile", 96 * 16);
