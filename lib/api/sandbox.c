@@ -43,10 +43,9 @@ int nucleus_sandbox_apply_policy(nucleus_sandbox *s, const nucleus_policy *polic
 	if (r < 0)
 		return nuc_fail(ret_err, r, &where, "cannot look at this host: %s", strerror(-r));
 	r = nuc_compile(policy, &world, &plan, ret_err);
+	if (r >= 0)
+		r = nuc_prepare(plan, &world.usernses, &prepared, ret_err);
 	nuc_world_done(&world);
-	if (r < 0)
-		return r;
-	r = nuc_prepare(plan, &prepared, ret_err);
 	if (r < 0)
 		return r;
 	nuc_prepared_free(s->prepared);

@@ -155,5 +155,21 @@ static inline int64_t nuc_now_ms(void)
  * Needs CAP_SETUID and CAP_SETGID. No process of it remains. Costs the same in a caller of any size.
  */
 int nuc_userns_new(const char *uid_map, const char *gid_map);
+
+#define NUC_ID_MAP_SIZE 40 /* of a map of one range, three numbers of 32 bits */
+
+/* User namespaces by their maps, each made once. All zero: none. */
+struct nuc_usernses {
+	struct {
+		char uid_map[NUC_ID_MAP_SIZE], gid_map[NUC_ID_MAP_SIZE];
+		int fd;
+	} of[16];
+	size_t n;
+};
+/* The one with these maps, made if need be: a descriptor of the set's, or -errno. */
+int nuc_usernses_find(struct nuc_usernses *u, const char *uid_map, const char *gid_map);
+/* The same, and from then on the caller's. */
+int nuc_usernses_take(struct nuc_usernses *u, const char *uid_map, const char *gid_map);
+void nuc_usernses_done(struct nuc_usernses *u);
 /* Whether the tree that `fd` (O_PATH) stands for can be idmapped through `userns`. 0 or -errno. */
 int nuc_try_idmap(int fd, int userns);

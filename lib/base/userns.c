@@ -87,6 +87,45 @@ int nuc_userns_new(const char *uid_map, const char *gid_map)
 	return r;
 }
 
+int nuc_usernses_find(struct nuc_usernses *u, const char *uid_map, const char *gid_map)
+{
+	int fd;
+
+	for (size_t i = 0; i < u->n; i++)
+		if (!strcmp(u->of[i].uid_map, uid_map) && !strcmp(u->of[i].gid_map, gid_map))
+			return u->of[i].fd;
+	if (u->n == NUC_ARRAY_SIZE(u->of))
+		return -E2BIG;
+	if (strlen(uid_map) >= NUC_ID_MAP_SIZE || strlen(gid_map) >= NUC_ID_MAP_SIZE)
+		return -EINVAL;
+	fd = nuc_userns_new(uid_map, gid_map);
+	if (fd < 0)
+		return fd;
+	strcpy(u->of[u->n].uid_map, uid_map);
+	strcpy(u->of[u->n].gid_map, gid_map);
+	u->of[u->n].fd = fd;
+	u->n++;
+	return fd;
+}
+
+int nuc_usernses_take(struct nuc_usernses *u, const char *uid_map, const char *gid_map)
+{
+	int fd = nuc_usernses_find(u, uid_map, gid_map);
+
+	for (size_t i = 0; fd >= 0 && i < u->n; i++)
+		if (u->of[i].fd == fd) {
+			u->of[i] = u->of[--u->n];
+			break;
+		}
+	return fd;
+}
+
+void nuc_usernses_done(struct nuc_usernses *u)
+{
+	while (u->n > 0)
+		nuc_closep(&u->of[--u->n].fd);
+}
+
 int nuc_try_idmap(int fd, int userns)
 {
 	struct mount_attr attr = { .attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (uint64_t)userns };

@@ -67,8 +67,9 @@ struct nuc_running {
 	struct nuc_timing *timing; /* NULL: it is not timed */
 };
 
-/* Takes the plan, also on failure. */
-int nuc_prepare(struct nuc_plan *plan, struct nuc_prepared **ret, nucleus_error **ret_err);
+/* Takes the plan, also on failure, and those user namespaces that it needs: those that are not there are made. */
+int nuc_prepare(struct nuc_plan *plan, struct nuc_usernses *usernses, struct nuc_prepared **ret,
+		nucleus_error **ret_err);
 void nuc_prepared_free(struct nuc_prepared *p);
 int nuc_status_make(struct nuc_status *s, uint32_t size);
 /* In a process that was forked from `*owner` another page takes its place. */

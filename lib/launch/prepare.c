@@ -99,7 +99,7 @@ static void stack_free(char *stack)
 }
 
 /* The host steps that are done once; the others are those of each launch. */
-static int host_steps(struct nuc_prepared *p, nucleus_error **ret_err)
+static int host_steps(struct nuc_prepared *p, struct nuc_usernses *usernses, nucleus_error **ret_err)
 {
 	const struct nuc_where memory = { .stage = "launch", .layer = "memory" };
 
@@ -116,7 +116,8 @@ static int host_steps(struct nuc_prepared *p, nucleus_error **ret_err)
 		}
 		if (s->op != NUC_OP_IDMAP)
 			continue;
-		fd = nuc_userns_new(nuc_plan_data(p->plan, s->arg[0]), nuc_plan_data(p->plan, s->arg[1]));
+		fd = nuc_usernses_take(usernses, nuc_plan_data(p->plan, s->arg[0]),
+				       nuc_plan_data(p->plan, s->arg[1]));
 		if (fd < 0) {
 			const struct nuc_where where = { .stage = "launch", .layer = "user namespace" };
 
@@ -171,7 +172,8 @@ static struct nuc_shared_plan *share_plan(struct nuc_plan *plan)
 	return s;
 }
 
-int nuc_prepare(struct nuc_plan *plan, struct nuc_prepared **ret, nucleus_error **ret_err)
+int nuc_prepare(struct nuc_plan *plan, struct nuc_usernses *usernses, struct nuc_prepared **ret,
+		nucleus_error **ret_err)
 {
 	struct nuc_where where = { .stage = "launch", .layer = "memory" };
 	struct nuc_shared_plan *shared = share_plan(plan);
@@ -209,7 +211,7 @@ int nuc_prepare(struct nuc_plan *plan, struct nuc_prepared **ret, nucleus_error 
 		return nuc_fail(ret_err, r, &where, "cannot make the memory files of a sandbox: %s",
 				strerror(-r));
 	}
-	r = host_steps(p, ret_err);
+	r = host_steps(p, usernses, ret_err);
 	if (r < 0) {
 		nuc_prepared_free(p);
 		return r;

@@ -211,29 +211,36 @@ static void audit(struct nuc_builder *b, const char *path, uint32_t attr)
 	a->attr = attr;
 }
 
-/* The slot of the user namespace that shows uid:gid as the sandbox's user; made once each. */
+/*
+ * The slot of the user namespace that shows the owner of `src` as the sandbox's user; made once each. 1, or 0
+ * if the file system does not take it.
+ */
 static int idmap_slot(struct nuc_builder *b, const struct nuc_look *src, uint8_t *ret)
 {
 	uint32_t uid = src->uid, gid = src->gid;
-	char uid_map[64], gid_map[64];
+	char uid_map[NUC_ID_MAP_SIZE], gid_map[NUC_ID_MAP_SIZE];
 	size_t i;
 
 	for (i = 0; i < b->n_idmaps; i++)
 		if (b->idmaps[i].uid == uid && b->idmaps[i].gid == gid)
-			goto found;
+			break;
 	if (i == NUC_ARRAY_SIZE(b->idmaps))
 		return nuc_b_fail(b, -E2BIG, "idmap", NULL, "give the volumes to fewer users",
 				  "volumes belong to more than %zu users", i);
-	b->idmaps[i].uid = uid;
-	b->idmaps[i].gid = gid;
-	b->n_idmaps++;
 	snprintf(uid_map, sizeof(uid_map), "%u %u 1", uid, b->head.host_uid);
 	snprintf(gid_map, sizeof(gid_map), "%u %u 1", gid, b->head.host_gid);
-	nuc_b_step(b, NUC_PROG_HOST, NUC_OP_IDMAP, NULL, nuc_b_str(b, uid_map), nuc_b_str(b, gid_map), 0)
-		->out = (uint8_t)(NUC_SLOT_IDMAP + i);
-found:
+	if (b->world->try_idmap(b->world, src->path, uid_map, gid_map) < 0)
+		return 0;
+	if (i == b->n_idmaps) {
+		b->idmaps[i].uid = uid;
+		b->idmaps[i].gid = gid;
+		b->n_idmaps++;
+		nuc_b_step(b, NUC_PROG_HOST, NUC_OP_IDMAP, NULL, nuc_b_str(b, uid_map),
+			   nuc_b_str(b, gid_map), 0)
+			->out = (uint8_t)(NUC_SLOT_IDMAP + i);
+	}
 	*ret = (uint8_t)(NUC_SLOT_IDMAP + i);
-	return 0;
+	return 1;
 }
 
 int nuc_b_bind(struct nuc_builder *b, const struct nuc_look *src, const char *dst, uint16_t flags,
@@ -245,10 +252,10 @@ int nuc_b_bind(struct nuc_builder *b, const struct nuc_look *src, const char *ds
 	int r;
 
 	if (idmap && b->head.privileged) {
-		if (src->idmap) {
-			r = idmap_slot(b, src, &slot);
-			if (r < 0)
-				return r;
+		r = idmap_slot(b, src, &slot);
+		if (r < 0)
+			return r;
+		if (r > 0) {
 			nuc_b_enforced(b, NUC_MECH_IDMAP);
 		} else {
 			_cleanup_free_ char *why = nuc_strf(

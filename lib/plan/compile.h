@@ -20,7 +20,6 @@ struct nuc_look {
 	uid_t uid;
 	gid_t gid;
 	dev_t rdev;		/* of a device */
-	bool idmap;		/* its file system takes idmapped mounts (privileged callers only) */
 };
 
 /*
@@ -32,7 +31,7 @@ struct nuc_world {
 	uint32_t host_id;	    /* unprivileged id that a privileged caller maps the user to */
 	uint64_t hard_limit[16];    /* RLIMIT_* of the caller; UINT64_MAX: none */
 	const char *const *environ; /* for env-pass */
-	/* With `follow` it is a user's path: links are resolved, and idmapping is tried. */
+	/* With `follow` it is a user's path: links are resolved. */
 	int (*look)(struct nuc_world *w, const char *path, bool follow, struct nuc_look *ret);
 	/* Names in a directory, sorted, NULL-terminated; each and the array are the caller's. */
 	int (*list)(struct nuc_world *w, const char *path, char ***ret);
@@ -41,7 +40,9 @@ struct nuc_world {
 	/* As nuc_policy_file_read(). */
 	int (*read_policy_file)(struct nuc_world *w, const struct nuc_policy_file_wanted *wanted,
 				struct nuc_policy_file *ret, nucleus_error **ret_err);
-	int idmap_trial_fd;	    /* a user namespace to try idmaps with; -1: not made yet */
+	/* Whether what is at a path, and below, can be bound with its ids mapped: 0 or -errno. As root only. */
+	int (*try_idmap)(struct nuc_world *w, const char *path, const char *uid_map, const char *gid_map);
+	struct nuc_usernses usernses; /* of the trials: launch takes over those that it needs */
 };
 
 int nuc_world_init(struct nuc_world *ret);

@@ -2,8 +2,10 @@
 /* The real host, as compile sees it. */
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 #include "compile.h"
 
@@ -11,17 +13,65 @@
 #define HOST_ID 1853161472u
 #define HOST_ID_NOBODY 65534u
 
-static int look(struct nuc_world *w, const char *path, bool follow, struct nuc_look *ret)
+/* Whether a path is written as the kernel would: if no link is in it either, it is canonical. */
+static bool is_normal(const char *path)
 {
+	if (path[0] != '/' || !path[1])
+		return path[0] == '/';
+	for (const char *s = path; *s; s++) {
+		if (*s != '/')
+			continue;
+		if (!s[1] || s[1] == '/')
+			return false;
+		if (s[1] == '.' && (!s[2] || s[2] == '/' || (s[2] == '.' && (!s[3] || s[3] == '/'))))
+			return false;
+	}
+	return true;
+}
+
+/* Opens what is at a path, and tells its canonical path. */
+static int open_path(const char *path, bool follow, char *ret, size_t size)
+{
+	const struct open_how how = { .flags = O_PATH | O_CLOEXEC | O_NOFOLLOW,
+				      .resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS };
 	_cleanup_close_ int fd = -1;
-	struct nuc_look l = { 0 };
 	char self[64];
 	struct stat st;
 	ssize_t n;
 
+	/* Most have no link in them, and then the path is known: the kernel's name of it costs more than the rest. */
+	if (is_normal(path) && strlen(path) < size)
+		fd = (int)syscall(__NR_openat2, AT_FDCWD, path, &how, sizeof(how));
+	if (fd >= 0 && (!follow || (fstat(fd, &st) == 0 && !S_ISLNK(st.st_mode)))) {
+		strcpy(ret, path);
+		return NUC_TAKE_FD(fd);
+	}
+	nuc_closep(&fd);
 	fd = open(path, O_PATH | O_CLOEXEC | (follow ? 0 : O_NOFOLLOW));
 	if (fd < 0)
 		return -errno;
+	/* The kernel's own name of what was opened: canonical, without a second walk to race with. */
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
+	n = readlink(self, ret, size);
+	if (n < 0)
+		return -errno;
+	if ((size_t)n >= size)
+		return -ENAMETOOLONG;
+	ret[n] = '\0';
+	return ret[0] == '/' ? NUC_TAKE_FD(fd) : -ENOENT;
+}
+
+static int look(struct nuc_world *w, const char *path, bool follow, struct nuc_look *ret)
+{
+	_cleanup_close_ int fd = -1;
+	struct nuc_look l = { 0 };
+	struct stat st;
+	ssize_t n;
+
+	(void)w;
+	fd = open_path(path, follow, l.path, sizeof(l.path));
+	if (fd < 0)
+		return fd;
 	if (fstat(fd, &st) < 0)
 		return -errno;
 	if (S_ISLNK(st.st_mode)) {
@@ -32,32 +82,29 @@ static int look(struct nuc_world *w, const char *path, bool follow, struct nuc_l
 			return -ENAMETOOLONG;
 		l.link[n] = '\0';
 	}
-	/* The kernel's own name of what was opened: canonical, without a second walk to race with. */
-	snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
-	n = readlink(self, l.path, sizeof(l.path));
-	if (n < 0)
-		return -errno;
-	if ((size_t)n >= sizeof(l.path))
-		return -ENAMETOOLONG;
-	l.path[n] = '\0';
-	if (l.path[0] != '/')
-		return -ENOENT;
 	l.mode = st.st_mode;
 	l.dev = st.st_dev;
 	l.ino = st.st_ino;
 	l.rdev = st.st_rdev;
 	l.uid = st.st_uid;
 	l.gid = st.st_gid;
-	if (follow && w->facts.privileged) {
-		char map[32];
-
-		snprintf(map, sizeof(map), "0 %u 1", w->host_id);
-		if (w->idmap_trial_fd < 0)
-			w->idmap_trial_fd = nuc_userns_new(map, map);
-		l.idmap = w->idmap_trial_fd >= 0 && nuc_try_idmap(fd, w->idmap_trial_fd) == 0;
-	}
 	*ret = l;
 	return 0;
+}
+
+/*
+ * There is no other way to know: file systems tell of it nowhere, and each kernel has more that take it. Should
+ * something else be at the path by now, the launch finds out.
+ */
+static int try_idmap(struct nuc_world *w, const char *path, const char *uid_map, const char *gid_map)
+{
+	_cleanup_close_ int fd = open(path, O_PATH | O_CLOEXEC | O_NOFOLLOW);
+	int userns;
+
+	if (fd < 0)
+		return -errno;
+	userns = nuc_usernses_find(&w->usernses, uid_map, gid_map);
+	return userns < 0 ? userns : nuc_try_idmap(fd, userns);
 }
 
 static int is_name(const struct dirent *d)
@@ -131,7 +178,7 @@ int nuc_world_init(struct nuc_world *ret)
 		.list = list,
 		.cgroup = cgroup,
 		.read_policy_file = read_policy_file,
-		.idmap_trial_fd = -1,
+		.try_idmap = try_idmap,
 	};
 	int r = nuc_facts_probe(&w.facts);
 
@@ -152,6 +199,5 @@ int nuc_world_init(struct nuc_world *ret)
 
 void nuc_world_done(struct nuc_world *w)
 {
-	nuc_closep(&w->idmap_trial_fd);
-	w->idmap_trial_fd = -1;
+	nuc_usernses_done(&w->usernses);
 }

@@ -63,6 +63,8 @@ static const struct fake_file fake_files[] = {
 
 static inline int fake_look(struct nuc_world *w, const char *path, bool follow, struct nuc_look *ret)
 {
+	(void)w;
+	(void)follow;
 	if (!strcmp(path, "/")) {
 		*ret = (struct nuc_look){ .path = "/", .mode = S_IFDIR | 0755, .dev = 1, .ino = 2 };
 		return 0;
@@ -78,10 +80,18 @@ static inline int fake_look(struct nuc_world *w, const char *path, bool follow, 
 		if (f->link)
 			snprintf(ret->link, sizeof(ret->link), "%s", f->link);
 		ret->rdev = S_ISBLK(f->mode) ? 8 << 8 : 0;
-		ret->idmap = follow && w->facts.privileged && strncmp(path, "/net/", 5) != 0;
 		return 0;
 	}
 	return -ENOENT;
+}
+
+static inline int fake_try_idmap(struct nuc_world *w, const char *path, const char *uid_map,
+				 const char *gid_map)
+{
+	(void)w;
+	(void)uid_map;
+	(void)gid_map;
+	return strncmp(path, "/net/", 5) != 0 ? 0 : -EINVAL;
 }
 
 static inline int fake_list(struct nuc_world *w, const char *path, char ***ret)
@@ -153,7 +163,7 @@ static inline struct nuc_world fake_world(bool privileged)
 		.list = fake_list,
 		.cgroup = fake_cgroup,
 		.read_policy_file = fake_read_policy_file,
-		.idmap_trial_fd = -1,
+		.try_idmap = fake_try_idmap,
 	};
 
 	for (size_t i = 0; i < NUC_ARRAY_SIZE(w.hard_limit); i++)

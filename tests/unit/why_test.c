@@ -24,7 +24,7 @@ static int look_with_dir(struct nuc_world *w, const char *path, bool follow, str
 	if (lstat(path, &st) < 0)
 		return -errno;
 	*ret = (struct nuc_look){ .mode = st.st_mode, .dev = st.st_dev, .ino = st.st_ino, .uid = st.st_uid,
-				  .gid = st.st_gid, .idmap = w->facts.privileged };
+				  .gid = st.st_gid };
 	snprintf(ret->path, sizeof(ret->path), "%s", path);
 	return 0;
 }
