@@ -21,6 +21,7 @@
 #define MS_PRIVATE_ (1 << 18)
 #define MNT_DETACH_ 2
 #define O_PATH_ 010000000
+#define NEW_FILE (O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC)
 #define BENEATH (RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS)
 
 
@@ -134,10 +135,10 @@ static long file_in_root(const struct nuc_context *c, const char *path, const st
 
 	if (dir < 0)
 		return dir;
+	fd = nuc_sys(__NR_openat, dir, name, NEW_FILE, mode);
 	/* A copied root file system has its own, which may be a link to anywhere. */
-	nuc_sys(__NR_unlinkat, dir, name, 0);
-	fd = nuc_sys(__NR_openat, dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-		     mode);
+	if (fd == -EEXIST && nuc_sys(__NR_unlinkat, dir, name, 0) == 0)
+		fd = nuc_sys(__NR_openat, dir, name, NEW_FILE, mode);
 	nuc_sys(__NR_close, dir);
 	if (fd < 0)
 		return fd;
