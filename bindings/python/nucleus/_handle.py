@@ -112,27 +112,45 @@ _Figures = c_uint64 * len(_STATS)
 _UNLIMITED = 2**64 - 1
 
 
+class _ThisProcess:
+    def __init__(self) -> None:
+        self.pid = os.getpid()
+
+
+_here = _ThisProcess()  # another object in every process that is forked: to ask for the pid each time costs more
+
+
+def _after_fork() -> None:
+    global _here
+    _here = _ThisProcess()
+
+
+os.register_at_fork(after_in_child=_after_fork)
+
+
 class Handle:
     """A running sandbox. Attributes outcome, returncode, stats, error are set by finish()."""
+
+    # As they are at first; what can be changed in place is made by __init__().
+    launch = 0.0  # seconds that the start took
+    outcome: Optional[str] = None
+    returncode: Optional[int] = None
+    denials_dropped = 0
+    timed = False
+    timing: Tuple[Timing, ...] = ()
+    warnings: Tuple[str, ...] = ()
+    error: Optional[NucleusError] = None
+    _open = _closed = False
+    pid = -1  # until note_pid()
 
     def __init__(self) -> None:
         self._process = c_void_p()
         self._closing = iter((self._process,))
-        self._open = self._closed = False
-        self._owner = os.getpid()
+        self._owner = _here
         self._lock = threading.RLock()
-        self.pid = -1
-        self.launch = 0.0  # seconds that the start took
-        self.outcome: Optional[str] = None
-        self.returncode: Optional[int] = None
         self._said: Deque[c_void_p] = collections.deque()  # of the library's, that are to become denials
         self.denials: List[Denial] = []
-        self.denials_dropped = 0
         self.stats: Dict[str, int] = {}
-        self.timed = False
-        self.timing: Tuple[Timing, ...] = ()
-        self.warnings: Tuple[str, ...] = ()
-        self.error: Optional[NucleusError] = None
 
     def start(self, policy: Policy, argv: Sequence[bytes], stdio: Sequence[int]) -> None:
         """Starts a program; `stdio` are its descriptors 0, 1, 2, as Stdio.inside has them.
@@ -143,7 +161,10 @@ class Handle:
         compiled = policy.take_compiled()
         self.timed = compiled.timed
         try:
-            check(lib.sandbox_set_stdio(compiled.pointer, *stdio))
+            if compiled.stdio is not stdio:  # which is one list, of all starts that ask for nothing
+                compiled.stdio = None
+                check(lib.sandbox_set_stdio(compiled.pointer, *stdio))
+                compiled.stdio = stdio
             self._open = True
             begun = time.monotonic()
             try:
@@ -155,7 +176,13 @@ class Handle:
             self.warnings = policy._warnings or ()
         finally:
             policy.keep_compiled(compiled)
-        self.pid = lib.process_pid(self._process)
+
+    @property
+    def between(self) -> int:
+        """Milliseconds until it is worth to look again whether it has ended: a part of what the start took, and on
+        any machine too short for init to fill its pipe with denials.
+        """
+        return min(max(1, round(self.launch * 700)), 4)
 
     @property
     def running(self) -> bool:
@@ -165,16 +192,22 @@ class Handle:
     @property
     def mine(self) -> bool:
         """Whether this process started it."""
-        return self._owner == os.getpid()
+        return self._owner is _here
+
+    def note_pid(self) -> None:
+        """For `pid`, after a start."""
+        with self._lock:
+            if self._open:
+                self.pid = int(lib.process_pid(self._process))
 
     def _require(self) -> None:
         if not self.mine:
-            raise RuntimeError(f"this sandbox belongs to process {self._owner}, which started it")
+            raise RuntimeError(f"this sandbox belongs to process {self._owner.pid}, which started it")
 
     @property
     def pidfd(self) -> int:
         """Readable when the sandbox has ended; -1 once it is closed. Not to be closed, nor read."""
-        if self._owner != os.getpid():  # before the lock, which another thread may have held at the fork
+        if self._owner is not _here:  # before the lock, which another thread may have held at the fork
             return -1
         with self._lock:
             return int(lib.process_pidfd(self._process)) if self._open else -1
@@ -260,14 +293,16 @@ class Handle:
             rows.append(Timing(text(side.value) or "", text(what.value) or "", ns.value))
         return tuple(rows)
 
-    def finish(self) -> bool:
-        """False while it runs. Else takes over all there is to know, and frees the library's object."""
-        if self._owner != os.getpid():
+    def finish(self, wait: int = 0) -> bool:
+        """Waits for at most so many milliseconds, in which no signal handler runs. False while it runs. Else takes
+        over all there is to know, and frees the library's object.
+        """
+        if self._owner is not _here:
             self._require()
         with self._lock:
             if self._open:
                 outcome, code, record = c_int(), c_int(), c_void_p()
-                result = lib.process_wait(self._process, 0, byref(outcome), byref(code), byref(record))
+                result = lib.process_wait(self._process, wait, byref(outcome), byref(code), byref(record))
                 if result == -errno.ETIMEDOUT and outcome.value == 0:
                     lib.error_free(record)
                     return False

@@ -134,6 +134,7 @@ class _Compiled:
         self.pointer = c_void_p()
         self.prepared = 0
         self.timed = False
+        self.stdio: Optional[Sequence[int]] = None  # as set last
         self._freeing = iter((self.pointer,))
 
     def free(self, free: Any = lib.sandbox_free) -> None:

@@ -23,9 +23,8 @@ from ._stdio import STREAMS, File, Stdio
 _CHUNK = 1 << 16  # bytes
 _LOOK_AGAIN = 1000  # milliseconds
 # So often nobody listens to denials, but looks for some afterwards: what ends by then costs no descriptor for
-# that. Each time is a part of what the start took, at most so many milliseconds: on any machine that is too
-# short for init to fill its pipe.
-_GLANCES, _PART, _LONGEST = 2, 0.7, 4
+# that. See Handle.between.
+_GLANCES = 2
 
 
 def start(handle: Handle, function: str, own: Sequence[str], args: Any, stdio: Stdio, shell: bool,
@@ -98,6 +97,7 @@ class Popen(Started):
                 if raw is not None:
                     setattr(self, name, self._file(raw, number == 0, bufsize))
             start(self._handle, "Popen()", OWN, args, stdio, shell, policy, cwd, env, pass_fds, options)
+            self._handle.note_pid()
             stdio.close_inside()
         except BaseException:
             self._handle.close()
@@ -225,7 +225,21 @@ def _milliseconds(deadline: Optional[float]) -> int:
     return min(max(0, int((deadline - time.monotonic()) * 1000) + 1), _LOOK_AGAIN)
 
 
-def _until_end(handle: Handle, deadline: Optional[float], pump: Optional["_Pump"]) -> bool:
+def _wait(handle: Handle, deadline: Optional[float]) -> bool:
+    """Waits for the end of what has no pipes; False when the deadline came first."""
+    glances = _GLANCES
+    while glances:
+        wait = handle.between if deadline is None else min(handle.between, _milliseconds(deadline))
+        if handle.finish(wait):
+            return True
+        handle.drain()
+        glances = 0 if handle.denials else glances - 1
+        if deadline is not None and time.monotonic() >= deadline:
+            return False
+    return _until_end(handle, deadline, None, 0)
+
+
+def _until_end(handle: Handle, deadline: Optional[float], pump: Optional["_Pump"], glances: int) -> bool:
     """Waits for the end, and serves the pipes and denials meanwhile; False when the deadline came first."""
     poll = select.poll()
     files: Mapping[int, Any] = pump.files if pump else {}
@@ -236,8 +250,10 @@ def _until_end(handle: Handle, deadline: Optional[float], pump: Optional["_Pump"
     ended = pidfd < 0
     if not ended:
         poll.register(pidfd, select.POLLIN)
-    between = min(max(1, round(handle.launch * 1000 * _PART)), _LONGEST)
-    glances, glance_at = _GLANCES, time.monotonic() + between / 1000
+    between = handle.between
+    glance_at = time.monotonic() + between / 1000
+    if not glances:
+        denial_fd = _listen(handle, poll)
     while True:
         # Once it has ended, what is in the pipes is all there is: nobody waits for more, not even for an
         # end of file that a copy of the other end in some fork holds up.
@@ -270,12 +286,17 @@ def _until_end(handle: Handle, deadline: Optional[float], pump: Optional["_Pump"
         elif glances and now >= glance_at:
             handle.drain()
             glances, glance_at = 0 if handle.denials else glances - 1, now + between / 1000
-            denial_fd = -1 if glances else handle.denial_fd
-            if denial_fd >= 0:
-                poll.register(denial_fd, select.POLLIN)
+            denial_fd = -1 if glances else _listen(handle, poll)
     if pump:
         pump.finish()
     return handle.finish()
+
+
+def _listen(handle: Handle, poll: "select.poll") -> int:
+    fd = handle.denial_fd
+    if fd >= 0:
+        poll.register(fd, select.POLLIN)
+    return fd
 
 
 class _Pump:
@@ -312,7 +333,7 @@ class _Pump:
         for fd in self.files:
             os.set_blocking(fd, False)
         try:
-            return _until_end(self._handle, deadline, self)
+            return _until_end(self._handle, deadline, self, _GLANCES)
         finally:
             for stream, _ in self.files.values():
                 if not stream.closed:
@@ -444,7 +465,8 @@ def run(args: Any, *, stdin: File = None, input: Any = None, stdout: File = None
 
     Whatever is raised, KeyboardInterrupt too, the sandbox is gone by then. Since: 0.1
     """
-    check_keywords("run()", options, OWN)
+    if options:
+        check_keywords("run()", options, OWN)
     stdin, stdout, stderr, keep = streams_of_run(input, stdin, stdout, stderr, capture_output,
                                                  max_output, on_output)
     mode = text_mode(text, encoding, errors)
@@ -457,10 +479,10 @@ def run(args: Any, *, stdin: File = None, input: Any = None, stdout: File = None
         if any(stdio.outside):
             pump = _Pump(handle, stdio.outside, mode, input, keep, max_output, on_output)
         deadline = None if timeout is None else time.monotonic() + timeout
-        on_time = pump.run(deadline) if pump else _until_end(handle, deadline, None)
+        on_time = pump.run(deadline) if pump else _wait(handle, deadline)
         if not on_time:
             handle.signal(_signal.SIGKILL)
-            pump.run(None) if pump else _until_end(handle, None, None)
+            pump.run(None) if pump else _wait(handle, None)
     except BaseException:
         handle.close()
         if stdio is not None:

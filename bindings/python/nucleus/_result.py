@@ -38,7 +38,7 @@ class CompletedProcess(subprocess.CompletedProcess):  # type: ignore[type-arg]
         self.outcome = handle.outcome or "killed"
         self.denials = tuple(handle.denials)
         self.denials_dropped = handle.denials_dropped
-        self.stats = dict(handle.stats)
+        self.stats = handle.stats
         self.timing = handle.timing
         self.warnings = handle.warnings
         self.stdout_dropped, self.stderr_dropped = stdout_dropped, stderr_dropped

@@ -24,10 +24,17 @@ class Stdio:
     the caller has closed these: what is the caller's own would be another then.
     """
 
+    # Of most starts. Nobody changes these: __init__() makes others.
+    inside: List[int] = [_NULL, _OWN, _OWN]
+    outside: List[Optional[io.FileIO]] = [None, None, None]
+    _files: List[io.FileIO] = []
+
     def __init__(self, stdin: File, stdout: File, stderr: File, passed: Sequence[int] = ()) -> None:
+        if stdin is stdout is stderr is None and not passed:
+            return
         self.inside = [_OWN, _OWN, _OWN]
-        self.outside: List[Optional[io.FileIO]] = [None, None, None]
-        self._files: List[io.FileIO] = []
+        self.outside = [None, None, None]
+        self._files = []
         both = stderr is not None and not hasattr(stderr, "fileno") and stderr == STDOUT
         # All, before one of ours can have the number of one that is closed.
         checked = (DEVNULL if stdin is None else _check(0, stdin),

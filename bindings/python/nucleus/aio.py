@@ -262,6 +262,7 @@ async def create_process(args: Any, *, stdin: File = None, stdout: File = None, 
             await streams.open(loop, stdio, limit)
             start(handle, "create_process()", _OWN_OF_PROCESS, args, stdio, shell, policy, cwd, env,
                   pass_fds, options)
+            handle.note_pid()
             # From here on nothing is awaited, which could be cancelled.
             stdio.close_inside()
         watch.attach()
