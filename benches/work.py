@@ -37,9 +37,9 @@ class Speed(NamedTuple):
 Found = Dict[str, Dict[str, List[Speed]]]
 
 
-def inside(place: Place, user: User, folder: pathlib.Path) -> List[str]:
+def inside(task: Task, place: Place, user: User, folder: pathlib.Path) -> List[str]:
     return [*user.prefix, str(place.path / "nucleus-cli"), "run", "-q", "--mode", SANDBOX, "--volume",
-            f"{folder}:{folder}:rw", "--cwd", str(folder), "--"]
+            f"{folder}:{folder}:rw", "--cwd", str(folder), *task.options, "--"]
 
 
 @contextlib.contextmanager
@@ -49,7 +49,7 @@ def folder_of(task: Task, place: Place, user: User) -> Iterator[pathlib.Path]:
     try:
         if user.prefix:
             os.chown(folder, USER, USER)
-        task.fill(folder, place.quick, inside(place, user, folder))
+        task.fill(folder, place.quick, inside(task, place, user, folder))
         (folder / "work.sh").write_text(work_programs.PRELUDE + task.script, encoding="utf-8")
         yield folder
     finally:
@@ -60,7 +60,7 @@ def commands(task: Task, place: Place, user: User, folder: pathlib.Path) -> Dict
     words = ["/bin/bash", "-c", '. "$0"', str(folder / "work.sh"), str(folder), *task.words(place.quick)]
     return {
         "bare": [*user.prefix, *ENVIRONMENT, *words],
-        SANDBOX: [*inside(place, user, folder), *words],
+        SANDBOX: [*inside(task, place, user, folder), *words],
         "runsc": [*RUNSC, *ENVIRONMENT, *words],
     }
 

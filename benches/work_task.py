@@ -27,6 +27,7 @@ class Task:
     script: str
     rounds: int
     in_runsc: bool = False
+    options: Sequence[str] = ()  # of the sandbox, beside those of all
     notes: List[str] = dataclasses.field(default_factory=list)
 
 
