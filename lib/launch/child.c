@@ -446,6 +446,9 @@ static long perform(struct nuc_context *c, const struct nuc_step *s)
 	int in = s->in < NUC_SLOTS ? c->slots[s->in] : -1;
 	struct mount_attr attr;
 
+	/* The others may put something else in its place, and the descriptor has no use for them. */
+	if (s->op != NUC_OP_MKDIR && s->op != NUC_OP_SYMLINK && s->op != NUC_OP_FILE && s->op != NUC_OP_BIND)
+		forget_parent(c);
 	switch ((enum nuc_op)s->op) {
 	case NUC_OP_DIE_WITH_CALLER:
 		return nuc_sys(__NR_prctl, PR_SET_PDEATHSIG, SIGKILL_, 0, 0, 0);

@@ -46,6 +46,14 @@ struct nuc_context {
 	int denial_fd;		/* write end of the pipe of denials, or -1 */
 	int log_fd;		/* the file of a trace, or -1 */
 	int control_fd;		/* to the parent that copies, that has a program later, or orders; or -1 */
+	/*
+	 * The directory of the last path, of the root that is built: kept from step to step. Its path is the first
+	 * `parent_len` bytes of `parent`; NULL: none. `made`: a path in it that the last step has made, or NULL.
+	 */
+	const char *parent, *made;
+	long parent_len;
+	int parent_fd;
+	int has_users;		/* directories that users gave are bound */
 	const char *own_map[2];	/* of a maker: its id maps, of users and of groups; else NULL */
 	struct nuc_progress *progress; /* in init, and where it is timed */
 	volatile uint64_t *done; /* of `progress`; NULL: not timed */

@@ -115,6 +115,7 @@ long nuc_run_rest(struct nuc_context *c, volatile uint32_t *step)
 		if (r < 0)
 			return r;
 	}
+	forget_parent(c);
 	closing(c->slots[NUC_SLOT_ROOT], 0);
 	c->slots[NUC_SLOT_ROOT] = -1;
 	return 0;

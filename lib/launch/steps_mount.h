@@ -61,11 +61,32 @@ static long open_in_root(const struct nuc_context *c, const char *path, uint64_t
 		       sizeof(how));
 }
 
-/* The directory that holds `path`, and the name in it. */
-static long open_parent(const struct nuc_context *c, const char *path, const char **ret_name)
+/* Whether the first `n` bytes are the same. */
+static int same_bytes(const char *a, const char *b, long n)
+{
+	for (long i = 0; i < n; i++) {
+		if (a[i] != b[i])
+			return 0;
+		__asm__ volatile("");
+	}
+	return 1;
+}
+
+static void forget_parent(struct nuc_context *c)
+{
+	if (c->parent)
+		nuc_sys(__NR_close, c->parent_fd);
+	c->parent = c->made = 0;
+}
+
+/*
+ * The directory that holds `path`, and the name in it. It is not to be closed, but is kept for the next step,
+ * which often is about the same one; not where users may move it meanwhile.
+ */
+static long open_parent(struct nuc_context *c, const char *path, const char **ret_name)
 {
 	char dir[4096];
-	long slash = 0, n;
+	long slash = 0, n, fd;
 
 	for (n = 0; path[n]; n++) {
 		if (n >= (long)sizeof(dir) - 1)
@@ -76,12 +97,28 @@ static long open_parent(const struct nuc_context *c, const char *path, const cha
 	}
 	dir[slash ? slash : 1] = '\0';
 	*ret_name = path + slash + 1;
-	return open_in_root(c, dir, O_PATH_ | O_DIRECTORY);
+	c->made = 0;
+	if (c->parent && !c->has_users && c->parent_len == slash && same_bytes(c->parent, path, slash))
+		return c->parent_fd;
+	forget_parent(c);
+	fd = open_in_root(c, dir, O_PATH_ | O_DIRECTORY);
+	if (fd >= 0) {
+		c->parent = path;
+		c->parent_len = slash;
+		c->parent_fd = (int)fd;
+	}
+	return fd;
 }
 
 static long attach(const struct nuc_context *c, long mount, const char *dst)
 {
-	long at = open_in_root(c, dst, O_PATH_), r;
+	long at, r;
+
+	/* What the step before has made cannot be a link: there is nothing to be resolved. */
+	if (c->made && !c->has_users && same_bytes(c->made, dst, length(c->made) + 1))
+		return nuc_sys(__NR_move_mount, mount, "", c->parent_fd, dst + c->parent_len + 1,
+			       MOVE_MOUNT_F_EMPTY_PATH);
+	at = open_in_root(c, dst, O_PATH_);
 
 	if (at < 0)
 		return at;
@@ -102,10 +139,10 @@ static long set_attr(long fd, uint64_t set, long recursive, long userns_fd)
 		       AT_EMPTY_PATH_ | (recursive ? AT_RECURSIVE_ : 0), &a, sizeof(a));
 }
 
-static long mkdir_in_root(const struct nuc_context *c, const struct nuc_step *s)
+static long mkdir_in_root(struct nuc_context *c, const struct nuc_step *s)
 {
-	const char *name;
-	long dir = open_parent(c, str(c, s->arg[0]), &name), r;
+	const char *path = str(c, s->arg[0]), *name;
+	long dir = open_parent(c, path, &name), r;
 
 	if (dir < 0)
 		return dir;
@@ -113,20 +150,22 @@ static long mkdir_in_root(const struct nuc_context *c, const struct nuc_step *s)
 	if (r == 0 && s->arg[2] && c->plan->privileged)
 		r = nuc_sys(__NR_fchownat, dir, name, c->plan->host_uid, c->plan->host_gid,
 			    AT_SYMLINK_NOFOLLOW_);
-	return closing(dir, r);
+	if (r == 0)
+		c->made = path;
+	return r;
 }
 
-static long symlink_in_root(const struct nuc_context *c, const char *target, const char *path)
+static long symlink_in_root(struct nuc_context *c, const char *target, const char *path)
 {
 	const char *name;
 	long dir = open_parent(c, path, &name);
 
 	if (dir < 0)
 		return dir;
-	return closing(dir, nuc_sys(__NR_symlinkat, target, dir, name));
+	return nuc_sys(__NR_symlinkat, target, dir, name);
 }
 
-static long file_in_root(const struct nuc_context *c, const char *path, const struct nuc_span *text,
+static long file_in_root(struct nuc_context *c, const char *path, const struct nuc_span *text,
 			 uint32_t mode)
 {
 	const char *name, *s = str(c, text->at);
@@ -139,9 +178,9 @@ static long file_in_root(const struct nuc_context *c, const char *path, const st
 	/* A copied root file system has its own, which may be a link to anywhere. */
 	if (fd == -EEXIST && nuc_sys(__NR_unlinkat, dir, name, 0) == 0)
 		fd = nuc_sys(__NR_openat, dir, name, NEW_FILE, mode);
-	nuc_sys(__NR_close, dir);
 	if (fd < 0)
 		return fd;
+	c->made = path;
 	while (done < text->len) {
 		r = nuc_sys(__NR_write, fd, s + done, text->len - done);
 		if (r < 0)
@@ -169,7 +208,7 @@ static long same_file(long fd, uint64_t dev, uint64_t ino)
 	return st.id.dev == dev && st.id.ino == ino ? 0 : -ESTALE;
 }
 
-static long bind_in_root(const struct nuc_context *c, const struct nuc_bind *b, int idmap)
+static long bind_in_root(struct nuc_context *c, const struct nuc_bind *b, int idmap)
 {
 	struct open_how how;
 	long src, tree, r;
@@ -195,6 +234,11 @@ static long bind_in_root(const struct nuc_context *c, const struct nuc_bind *b, 
 	r = set_attr(tree, b->attr, b->is_dir, idmap);
 	if (r == 0)
 		r = attach(c, tree, str(c, b->dst));
+	/* What is kept may be below this. */
+	if (!c->made)
+		forget_parent(c);
+	if (b->ino)
+		c->has_users = 1;
 	return closing(tree, r);
 }
 
