@@ -41,24 +41,23 @@ def run_bwrap(command: Sequence[str], seccomp: str, capture: bool) -> None:
         os.close(fd)
 
 
-def one_thread(rounds: int, driver: Driver, functions: Dict[str, Callable[[], object]]) -> Dict[str, List[float]]:
-    """Those of the driver and the functions take turns, in another order each time; microseconds."""
-    times: Dict[str, List[float]] = {name: [] for name in (*driver.names, *functions)}
-    turns, source = ["", *functions], random.Random(1)
+def one_thread(rounds: int, drivers: Dict[str, Driver], functions: Dict[str, Callable[[], object]]
+               ) -> Dict[str, List[float]]:
+    """All take turns, in another order each time, so that none finds its caches warmer than another; microseconds."""
+    times: Dict[str, List[float]] = {name: [] for name in (*drivers, *functions)}
+    turns, source = list(times), random.Random(1)
     for number in range(rounds + WARM_UP):
-        taken: Dict[str, float] = {}
         source.shuffle(turns)
         for name in turns:
-            if not name:
-                taken.update(zip(driver.names, driver.round()))
-                continue
-            start = time.perf_counter_ns()
-            functions[name]()
-            taken[name] = (time.perf_counter_ns() - start) / 1e3
+            if name in drivers:
+                value = drivers[name].round()[0]
+            else:
+                start = time.perf_counter_ns()
+                functions[name]()
+                value = (time.perf_counter_ns() - start) / 1e3
             if "made ahead" in name:
                 time.sleep(REST)
-        if number >= WARM_UP:
-            for name, value in taken.items():
+            if number >= WARM_UP:
                 times[name].append(value)
     return times
 
@@ -109,15 +108,13 @@ def main() -> int:
     ahead.prepare(2)
     with tempfile.TemporaryDirectory() as scratch:
         seccomp = f"{scratch}/filter"
-        contenders: List[Contender] = [
-            {"name": CALL, "kind": "call", "argv": PROGRAM, "policy": options},
-            {"name": PLAIN, "kind": "exec", "argv": [f"{place}/bin/true"]},
-        ]
-        bwrap: List[Contender] = [{"name": "bwrap", "kind": "bwrap", "argv": PROGRAM, "policy": options}]
+        call: Contender = {"name": CALL, "kind": "call", "argv": PROGRAM, "policy": options}
+        plain: Contender = {"name": PLAIN, "kind": "exec", "argv": [f"{place}/bin/true"]}
+        bwrap: Contender = {"name": "bwrap", "kind": "bwrap", "argv": PROGRAM, "policy": options}
         launcher = place / "bench-launch"
-        # The second runs nothing: what its command binds is there as long as it is.
-        with Driver(launcher, [], contenders) as driver, \
-                Driver(launcher, [], bwrap, warm_up=0, filter=seccomp) as other:
+        # The third runs nothing: what its command binds is there as long as it is.
+        with Driver(launcher, [], [call]) as of_call, Driver(launcher, [], [plain]) as of_plain, \
+                Driver(launcher, [], [bwrap], warm_up=0, filter=seccomp) as other:
             command = other.commands[0]
             functions: Dict[str, Callable[[], object]] = {
                 "nucleus.run": lambda: nucleus.run(PROGRAM, policy=policy, check=True),
@@ -129,8 +126,8 @@ def main() -> int:
                 BWRAP: lambda: run_bwrap(command, seccomp, False),
                 f"{BWRAP}, captured": lambda: run_bwrap(command, seccomp, True),
             }
-            times = one_thread(rounds, driver, functions)
-            rates = many_threads(max(4, rounds // 20), {name: functions[name] for name in (
+            times = one_thread(rounds, {CALL: of_call, PLAIN: of_plain}, functions)
+            rates = many_threads(max(4, rounds // 10), {name: functions[name] for name in (
                 "nucleus.run", "nucleus.run, made ahead", BWRAP)})
     groups = [
         Group("start", f"Python, static true, strict-agent, {user}", "us", PLAIN, times,
