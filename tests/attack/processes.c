@@ -332,7 +332,7 @@ static const struct act acts[] = {
 	  .sole = true },
 	{ "ioprio-rt", "seccomp", "read and write before everything else", do_call,
 	  .nr = __NR_ioprio_set,
-	  .args = { IOPRIO_WHO_PROCESS, 0, IOPRIO_PRIO_VALUE(IOPRIO_CLASS_RT, 0) },
+	  .args = { IOPRIO_WHO_PROCESS, 0, IOPRIO_CLASS_RT << IOPRIO_CLASS_SHIFT },
 	  .by = { BY_SECCOMP }, .deep = { EPERM } },
 
 	{ "descriptors", "descriptors", "find a descriptor beside 0, 1 and 2", open_descriptors,
