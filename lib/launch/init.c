@@ -323,6 +323,16 @@ struct rusage64 {
 	int64_t maxrss, rest[13];
 };
 
+/*
+ * Init's exit would close the listener before it ends the others, and whoever waits for an answer would get ENOSYS, and
+ * could say so on the caller's pipe. Only as PID 1: elsewhere "all" are not ours.
+ */
+static void end_others(void)
+{
+	if (nuc_sys(__NR_getpid) == 1)
+		nuc_sys(__NR_kill, -1, SIGKILL_);
+}
+
 static void end(uint32_t kind, int32_t value, uint64_t started)
 {
 	struct nuc_report r = { .kind = kind, .value = value };
@@ -334,6 +344,7 @@ static void end(uint32_t kind, int32_t value, uint64_t started)
 	r.maxrss_kb = (uint64_t)u.maxrss;
 	r.ended_ns = nuc_clock_ns(1 /* CLOCK_MONOTONIC */);
 	r.wall_us = r.ended_ns / 1000 - started;
+	end_others();
 	r.dropped = nuc_observe_end();
 	report(&r);
 	quit(0);
@@ -426,6 +437,7 @@ static void live(long program, long signals, int listener, uint64_t started)
 		}
 		nuc_sys(__NR_ppoll, fds, 4, timeout, 0, 0);
 		if (fds[1].revents || fds[2].revents) {
+			end_others();
 			nuc_observe_end();
 			quit(1);
 		}

@@ -261,6 +261,9 @@ static const char *harmless(const struct trace *t)
 		return "the word is looked at again, and the wait entered again";
 	case SYS_ppoll:
 		return "the launch is over: init watches";
+	case SYS_getpid:
+	case SYS_kill:
+		return "the program is over: init's exit ends the others, too";
 	case SYS_prctl:
 		return t->args[0] == PR_SET_PDEATHSIG && !t->args[1] ? "an end that comes too early"
 								      : NULL;
