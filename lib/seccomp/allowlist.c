@@ -41,7 +41,9 @@ static const struct nuc_rule allowed[] = {
 	ALLOW("dup2", "bash redirections, python3 subprocess, git"),
 	ALLOW("dup3", "freopen(): uniq, shuf, tsort"),
 	ALLOW("pipe2", "bash, git, python3 subprocess, node"),
-	ALLOW("fcntl", "every program: FD_CLOEXEC, O_NONBLOCK, record locks of sqlite3"),
+	CHECK("fcntl", "cmd of every Unix, or one of: F_DUPFD_CLOEXEC F_SETPIPE_SZ F_GETPIPE_SZ F_ADD_SEALS "
+	      "F_GET_SEALS", fcntl,
+	      "every program: FD_CLOEXEC, O_NONBLOCK, record locks of sqlite3"),
 	RULE("ioctl", nuc_words_ioctl, "terminals: bash, python3 pty, node; cp reflinks",
 	     .clauses = { &nuc_clauses_ioctl }, .without = NUC_NETWORK),
 	RULE("ioctl", nuc_words_ioctl_net, "terminals: bash, python3 pty, node; cp reflinks",

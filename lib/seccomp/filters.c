@@ -115,6 +115,16 @@ CLAUSES(openat, ONE(CMP(2, CREATES, 0)), ONE(CMP(3, SETID, 0)));
 CLAUSES(mode_arg1, ONE(CMP(1, SETID, 0)));
 CLAUSES(mode_arg2, ONE(CMP(2, SETID, 0)));
 
+/*
+ * fcntl(int fd, unsigned int cmd, ..): the commands of every Unix, and of those above F_LINUX_SPECIFIC_BASE the ones
+ * that programs use. Not here: F_SETLEASE, by which who owns a file holds up whoever opens it, on the host or in
+ * another sandbox, for 45 seconds (/proc/sys/fs/lease-break-time) again and again; F_NOTIFY, which tells what
+ * others do in a directory.
+ */
+#define LINUX_SPECIFIC (LOW32 & ~1023U)
+CLAUSES(fcntl, ONE(CMP(1, LINUX_SPECIFIC, 0)), ONE(IS(1, F_DUPFD_CLOEXEC)), ONE(IS(1, F_SETPIPE_SZ)),
+	ONE(IS(1, F_GETPIPE_SZ)), ONE(IS(1, F_ADD_SEALS)), ONE(IS(1, F_GET_SEALS)));
+
 /* prlimit64(pid_t pid, ...): getrlimit() and setrlimit() of the caller itself, which say 0. */
 CLAUSES(prlimit64, ONE(IS(0, 0)));
 

@@ -44,6 +44,23 @@ static int symlink_and_write(const struct act *act)
 	return refused(open(link, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
 }
 
+/* Whoever opens the file then waits until the lease is given back, or the kernel has had enough (fcntl(2)). */
+static int lease(const struct act *act)
+{
+	int fd = open(path_of(act), O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+
+	signal(SIGIO, SIG_IGN);
+	return fd < 0 ? UNTRIED : refused(fcntl(fd, F_SETLEASE, F_WRLCK));
+}
+
+static int watch_others(const struct act *act)
+{
+	int fd = open(path_of(act), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	signal(SIGIO, SIG_IGN);
+	return fd < 0 ? UNTRIED : refused(fcntl(fd, F_NOTIFY, DN_ACCESS | DN_MULTISHOT));
+}
+
 /* A link that was there before, made outside. */
 static int planted_symlink(const struct act *act)
 {
@@ -286,6 +303,10 @@ static const struct act acts[] = {
 	  symlink_and_read, "$ATTACK_VICTIM", .by = { ENOENT }, .deep = { ENOENT } },
 	{ "symlink-write-host-file", "pivot_root", "a link to a host's file, written through",
 	  symlink_and_write, "$ATTACK_VICTIM", .by = { ENOENT }, .deep = { ENOENT } },
+	{ "lease-workspace", "seccomp", "hold up whoever opens a file of the workspace", lease,
+	  "/workspace/leased", .by = { BY_SECCOMP }, .sole = true },
+	{ "watch-usr", "seccomp", "be told of what the host's programs read", watch_others, "/usr/bin",
+	  .by = { BY_SECCOMP }, .sole = true },
 	{ "planted-symlink", "pivot_root", "a link that was planted in the workspace before",
 	  planted_symlink, .by = { ENOENT }, .deep = { ENOENT } },
 	{ "hardlink-system-file", "mount", "hard link from /usr into the workspace", hardlink_in,
