@@ -369,6 +369,27 @@ static int send_start(const struct nuc_pool *pool, const struct nuc_launch *l, c
 	return r;
 }
 
+/*
+ * What failed before the exec may have failed when it was made, and would not now: 1, the launch is made again, and
+ * tells. Nothing of the program has run.
+ */
+static int finish(const struct nuc_pool *pool, struct nuc_launch *l, const char *program, int64_t started,
+		  struct nuc_running *ret, nucleus_error **ret_err)
+{
+	const struct nuc_plan *plan = pool->prepared->plan;
+	const uint32_t exec = plan->first[NUC_PROG_INIT] + plan->n[NUC_PROG_INIT] - 1;
+	nucleus_error *err = NULL;
+	int r = nuc_launch_finish(l, program, started, ret, &err);
+
+	if (r < 0 && l->status->page->step != exec)
+		r = 1;
+	if (r < 0 && ret_err)
+		*ret_err = err;
+	else
+		nucleus_error_free(err);
+	return r;
+}
+
 int nuc_pool_launch(struct nuc_pool *pool, const int stdio[3], const char *const *argv, int64_t started,
 		    struct nuc_running *ret, nucleus_error **ret_err)
 {
@@ -394,7 +415,7 @@ int nuc_pool_launch(struct nuc_pool *pool, const int stdio[3], const char *const
 	fill(pool);
 	if (!s)
 		return 1;
-	r = r == 0 ? nuc_launch_finish(&s->launch, argv[0], started, ret, ret_err) : 1;
+	r = r == 0 ? finish(pool, &s->launch, argv[0], started, ret, ret_err) : 1;
 	end_launch(pool, &s->launch);
 	return r;
 }

@@ -492,41 +492,84 @@ START_TEST(where_a_program_starts_is_looked_up_when_it_starts)
 }
 END_TEST
 
-/* Of the sandboxes that are there, the maker aside: how many have a process that waits for its program. */
-static size_t count_waiting(void)
+/* The first line of what can be read there, or "". */
+static const char *line_of(const char *name, pid_t pid)
+{
+	static char line[512];
+	char path[64];
+	FILE *f;
+
+	snprintf(path, sizeof(path), name, pid, pid);
+	f = fopen(path, "re");
+	if (!f || !fgets(line, sizeof(line), f))
+		line[0] = '\0';
+	if (f)
+		fclose(f);
+	return line;
+}
+
+/*
+ * Of the sandboxes that are there, the maker aside: how many have a process that waits for its program; or, of those,
+ * one that has ended.
+ */
+static size_t count_waiting(bool ended)
 {
 	pid_t pids[CHILDREN];
-	size_t n = list_children(pids), waiting = 0;
+	size_t n = list_children(pids), found = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		char path[64], line[16];
-		FILE *f;
+		int child = atoi(line_of("/proc/%d/task/%d/children", pids[i]));
 
-		snprintf(path, sizeof(path), "/proc/%d/task/%d/children", pids[i], pids[i]);
-		f = fopen(path, "re");
-		ck_assert_ptr_nonnull(f);
-		waiting += fgets(line, sizeof(line), f) != NULL;
-		fclose(f);
+		found += child > 0 && (!ended || strstr(line_of("/proc/%d/stat", child), ") Z "));
 	}
-	return waiting;
+	return found;
 }
+
+/* Earlier kernels cannot share init's memory with it, for their time namespaces: there is none then. */
+static void await_waiting(size_t count, bool ended)
+{
+	const int64_t start = now_ms();
+	struct utsname u;
+	int major = 0, minor = 0;
+
+	ck_assert_int_eq(uname(&u), 0);
+	ck_assert_int_eq(sscanf(u.release, "%d.%d", &major, &minor), 2);
+	while (major * 100 + minor >= 602 && count_waiting(ended) < count)
+		ck_assert_int_lt(now_ms() - start, 30000);
+}
+
+START_TEST(what_failed_when_it_was_made_and_would_not_now_is_made_again)
+{
+	char top[] = "/tmp/nucleus-ahead-XXXXXX", src[64], option[80];
+
+	ck_assert_ptr_nonnull(mkdtemp(top));
+	ck_assert_int_eq(chmod(top, 0755), 0);
+	snprintf(src, sizeof(src), "%s/src", top);
+	snprintf(option, sizeof(option), "workspace.path=%s", top);
+	ck_assert_int_eq(mkdir(src, 0755), 0);
+	nucleus_sandbox_free(sandbox);
+	sandbox = make_sandbox(ARGV(option, "process.cwd=/workspace/src"));
+	ck_assert_int_eq(rmdir(src), 0);
+	prepare(sandbox, 2);
+	await_children(2);
+	await_waiting(2, true);
+	ck_assert_int_eq(mkdir(src, 0755), 0);
+	expect(spawn(sandbox, ARGV("sh", "-c", "exit 3")), NUCLEUS_OUTCOME_EXITED, 3);
+	rmdir(src);
+	rmdir(top);
+}
+END_TEST
 
 START_TEST(a_process_waits_under_its_filter_only_if_that_lets_it)
 {
-	const int64_t start = now_ms();
 	char path[] = "/tmp/nucleus-ahead-XXXXXX", option[80];
-	struct utsname u;
-	int major = 0, minor = 0, fd = mkstemp(path);
+	int fd = mkstemp(path);
 
 	ck_assert_int_ge(fd, 0);
 	close(fd);
-	ck_assert_int_eq(uname(&u), 0);
-	ck_assert_int_eq(sscanf(u.release, "%d.%d", &major, &minor), 2);
 	prepare(sandbox, 2);
 	await_children(2);
-	/* Earlier kernels cannot share init's memory with it, for their time namespaces. */
-	while (major * 100 + minor >= 602 && count_waiting() < 2)
-		ck_assert_int_lt(now_ms() - start, 30000);
+	await_waiting(2, false);
 	expect(spawn_prepared(TRUE), NUCLEUS_OUTCOME_EXITED, 0);
 	nucleus_sandbox_free(sandbox);
 
@@ -567,6 +610,7 @@ int main(void)
 	tcase_add_test(c, they_end_with_a_caller_that_is_killed);
 	tcase_add_test(c, a_directory_that_was_replaced_is_noticed);
 	tcase_add_test(c, where_a_program_starts_is_looked_up_when_it_starts);
+	tcase_add_test(c, what_failed_when_it_was_made_and_would_not_now_is_made_again);
 	tcase_add_test(c, a_process_waits_under_its_filter_only_if_that_lets_it);
 	suite_add_tcase(s, c);
 	return run_suite(s);
