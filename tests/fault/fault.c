@@ -17,6 +17,7 @@
 const char *const kinds[] = { "bind", "copy", "group", "ahead", NULL };
 static int passed, failed;
 static char project[] = "/tmp/nucleus-fault-XXXXXX";
+static bool made; /* it is: its name may still end in X */
 
 bool is_wanted(const char *kind, char **argv)
 {
@@ -45,7 +46,7 @@ void check(bool good, const char *fmt, ...)
 
 int conclude(void)
 {
-	if (project[strlen(project) - 1] != 'X') {
+	if (made) {
 		char command[128];
 
 		snprintf(command, sizeof(command), "rm -rf %s", project);
@@ -66,10 +67,11 @@ static void make_project(void)
 {
 	char path[128];
 
-	if (project[strlen(project) - 1] != 'X')
+	if (made)
 		return;
 	if (!mkdtemp(project))
 		fatal("mkdtemp");
+	made = true;
 	for (int i = 0; i < 20; i++) {
 		FILE *f;
 
