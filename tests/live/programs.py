@@ -45,6 +45,8 @@ class Work(unittest.TestCase):
     def test_subprocess(self):
         r = subprocess.run(["sort", "-r"], input="a\\nb\\n", text=True, capture_output=True)
         self.assertEqual(r.stdout, "b\\na\\n")
+        # Sleeps, whatever the next one has come to when it is ended: what a trace shows of it is no chance.
+        subprocess.run(["sleep", "0.01"], check=True)
         with subprocess.Popen(["sleep", "60"], start_new_session=True) as p:
             p.terminate()
         self.assertEqual(p.returncode, -15)
