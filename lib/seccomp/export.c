@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 
 #include "export.h"
+#include "shrink.h"
 
 #ifndef MFD_NOEXEC_SEAL
 #define MFD_NOEXEC_SEAL 0x0008U
@@ -53,6 +54,9 @@ int nuc_seccomp_export(scmp_filter_ctx context, const struct sock_filter *prolog
 	if (n_prologue)
 		memcpy(program, prologue, n_prologue * sizeof(*program));
 	memcpy(program + n_prologue, bytes, len);
+	r = nuc_bpf_shrink(program, count, ret, ret_count);
+	if (r <= 0)
+		return r;
 	*ret = NUC_TAKE_PTR(program);
 	*ret_count = count;
 	return 0;

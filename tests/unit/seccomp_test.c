@@ -85,6 +85,9 @@ static uint32_t run(const struct program *p, const struct seccomp_data *data)
 		case BPF_JMP | BPF_JGT | BPF_K:
 			taken = acc > i->k;
 			break;
+		case BPF_JMP | BPF_JSET | BPF_K:
+			taken = acc & i->k;
+			break;
 		case BPF_RET | BPF_K:
 			return i->k;
 		default:
