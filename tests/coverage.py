@@ -19,7 +19,7 @@ NOT_MEASURED = {
     "lib/launch/child.c": "runs in the caller's memory by raw system calls, and may call nothing; "
                           "the live, fault and attack suites run every step of it",
     **{f"lib/launch/{name}.c": "of nucleus-init, a static program without libc; the same suites run it"
-       for name in ("ahead", "init", "learn", "look", "observe", "observe_files", "trace")},
+       for name in ("ahead", "init", "learn", "look", "mounts", "observe", "observe_files", "trace")},
     "lib/seccomp/filters.c": "data: it has no line of code",
 }
 SOURCE = pathlib.Path(__file__).resolve().parent.parent
