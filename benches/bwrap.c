@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "allowlist.h"
 #include "builder.h"
 #include "bwrap.h"
 
@@ -237,4 +238,14 @@ char **bwrap_arguments(const struct nuc_plan *plan, const char *filter, char *co
 	for (; *argv; argv++)
 		add(*argv);
 	return arguments;
+}
+
+int bwrap_write_filter(int fd)
+{
+	const struct nuc_seccomp_params params = { .network = true };
+	const struct sock_filter *filter;
+	size_t n;
+
+	nuc_seccomp_builtin(&params, &filter, &n);
+	return write(fd, filter, n * sizeof(*filter)) == (ssize_t)(n * sizeof(*filter)) ? 0 : -1;
 }

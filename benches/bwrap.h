@@ -22,3 +22,6 @@
  * is bound from a scratch directory is there until this process ends. Once in a process.
  */
 char **bwrap_arguments(const struct nuc_plan *plan, const char *filter, char *const *argv);
+
+/* Writes the default filter, with network, as `bwrap --seccomp` reads it. Negative: errno says why. */
+int bwrap_write_filter(int fd);

@@ -38,7 +38,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "allowlist.h"
 #include "bwrap.h"
 #include "sandbox_internal.h"
 
@@ -188,12 +187,7 @@ static nucleus_sandbox *make_sandbox(json_t *options)
 
 static void write_filter(int fd)
 {
-	const struct nuc_seccomp_params params = { .network = true };
-	const struct sock_filter *filter;
-	size_t n;
-
-	nuc_seccomp_builtin(&params, &filter, &n);
-	if (fd < 0 || write(fd, filter, n * sizeof(*filter)) != (ssize_t)(n * sizeof(*filter)))
+	if (bwrap_write_filter(fd) < 0)
 		stop(strerror(errno));
 }
 

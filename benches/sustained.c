@@ -22,7 +22,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "allowlist.h"
 #include "bwrap.h"
 #include "common.h"
 #include "sandbox_internal.h"
@@ -218,14 +217,10 @@ static void measure(enum contender contender, int cores, size_t in_flight)
 
 static void prepare_bwrap(void)
 {
-	const struct nuc_seccomp_params params = { .network = true };
-	const struct sock_filter *filter;
-	size_t n;
 	char number[16], path[64], name[] = "/bench/true", *const program[] = { name, NULL };
 	int fd = memfd_create("seccomp", MFD_CLOEXEC);
 
-	nuc_seccomp_builtin(&params, &filter, &n);
-	if (fd < 0 || write(fd, filter, n * sizeof(*filter)) != (ssize_t)(n * sizeof(*filter)))
+	if (bwrap_write_filter(fd) < 0)
 		bench_stop("memfd");
 	snprintf(path, sizeof(path), "/proc/%d/fd/%d", getpid(), fd);
 	errno = posix_spawn_file_actions_init(&bwrap_files);
