@@ -18,27 +18,13 @@
 
 #include "base.h"
 #include "bpf.h"
+#include "../chance.h"
 #include "../run_suite.h"
 
 #define PROGRAMS 64
 #define INPUTS 16
 #define RANDOM_OPS 24
 #define ASKED SYS_getppid /* takes no arguments: any may be given */
-
-static uint64_t state;
-
-static uint32_t next(void)
-{
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return (uint32_t)(state >> 16);
-}
-
-static uint32_t below(uint32_t n)
-{
-	return next() % n;
-}
 
 struct program {
 	struct sock_filter f[128];
@@ -55,7 +41,7 @@ static uint32_t interesting(void)
 {
 	static const uint32_t values[] = { 0, 1, 2, 31, 0x7fffffff, 0x80000000, 0xffffffff, 4095 };
 
-	return below(2) ? values[below(NUC_ARRAY_SIZE(values))] : next();
+	return chance_below(2) ? values[chance_below(NUC_ARRAY_SIZE(values))] : chance();
 }
 
 /* Every instruction that seccomp takes, but a division by a register that may be 0. */
@@ -63,42 +49,42 @@ static void put_random(struct program *p, uint32_t left)
 {
 	static const uint16_t ops[] = { BPF_ADD, BPF_SUB, BPF_MUL, BPF_AND, BPF_OR, BPF_XOR };
 	static const uint16_t jumps[] = { BPF_JEQ, BPF_JGT, BPF_JGE, BPF_JSET };
-	uint16_t src = below(2) ? BPF_X : BPF_K;
+	uint16_t src = chance_below(2) ? BPF_X : BPF_K;
 
-	switch (below(12)) {
+	switch (chance_below(12)) {
 	case 0:
 	case 1:
-		put(p, BPF_LD | BPF_W | BPF_ABS, 0, 0, 16 + 4 * below(12));
+		put(p, BPF_LD | BPF_W | BPF_ABS, 0, 0, 16 + 4 * chance_below(12));
 		break;
 	case 2:
-		put(p, below(2) ? BPF_LD | BPF_IMM : BPF_LDX | BPF_IMM, 0, 0, interesting());
+		put(p, chance_below(2) ? BPF_LD | BPF_IMM : BPF_LDX | BPF_IMM, 0, 0, interesting());
 		break;
 	case 3:
-		put(p, (uint16_t)((below(2) ? BPF_LD : BPF_LDX) | BPF_W | BPF_LEN), 0, 0, 0);
+		put(p, (uint16_t)((chance_below(2) ? BPF_LD : BPF_LDX) | BPF_W | BPF_LEN), 0, 0, 0);
 		break;
 	case 4:
-		put(p, below(2) ? BPF_ST : BPF_STX, 0, 0, below(BPF_MEMWORDS));
+		put(p, chance_below(2) ? BPF_ST : BPF_STX, 0, 0, chance_below(BPF_MEMWORDS));
 		break;
 	case 5:
-		put(p, (uint16_t)((below(2) ? BPF_LD : BPF_LDX) | BPF_MEM), 0, 0, below(BPF_MEMWORDS));
+		put(p, (uint16_t)((chance_below(2) ? BPF_LD : BPF_LDX) | BPF_MEM), 0, 0, chance_below(BPF_MEMWORDS));
 		break;
 	case 6:
-		put(p, (uint16_t)(BPF_MISC | (below(2) ? BPF_TAX : BPF_TXA)), 0, 0, 0);
+		put(p, (uint16_t)(BPF_MISC | (chance_below(2) ? BPF_TAX : BPF_TXA)), 0, 0, 0);
 		break;
 	case 7:
-		put(p, (uint16_t)(BPF_ALU | (below(2) ? BPF_LSH : BPF_RSH) | src), 0, 0, below(32));
+		put(p, (uint16_t)(BPF_ALU | (chance_below(2) ? BPF_LSH : BPF_RSH) | src), 0, 0, chance_below(32));
 		break;
 	case 8:
-		put(p, below(2) ? BPF_ALU | BPF_NEG : BPF_ALU | BPF_DIV | BPF_K, 0, 0,
+		put(p, chance_below(2) ? BPF_ALU | BPF_NEG : BPF_ALU | BPF_DIV | BPF_K, 0, 0,
 		    interesting() | 1);
 		break;
 	case 9:
 		if (left)
-			put(p, (uint16_t)(BPF_JMP | jumps[below(4)] | src), (uint8_t)below(left),
-			    (uint8_t)below(left), interesting());
+			put(p, (uint16_t)(BPF_JMP | jumps[chance_below(4)] | src), (uint8_t)chance_below(left),
+			    (uint8_t)chance_below(left), interesting());
 		break;
 	default:
-		put(p, (uint16_t)(BPF_ALU | ops[below(NUC_ARRAY_SIZE(ops))] | src), 0, 0,
+		put(p, (uint16_t)(BPF_ALU | ops[chance_below(NUC_ARRAY_SIZE(ops))] | src), 0, 0,
 		    interesting());
 	}
 }
@@ -113,7 +99,7 @@ static void make_program(struct program *p)
 	put(p, BPF_JMP | BPF_JEQ | BPF_K, 1, 0, ASKED);
 	put(p, BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW);
 	for (uint32_t i = 0; i < BPF_MEMWORDS; i++) {
-		put(p, BPF_LD | BPF_W | BPF_ABS, 0, 0, 16 + 4 * below(12));
+		put(p, BPF_LD | BPF_W | BPF_ABS, 0, 0, 16 + 4 * chance_below(12));
 		put(p, BPF_ST, 0, 0, i);
 	}
 	head = p->n;
@@ -151,7 +137,7 @@ START_TEST(test_against_the_kernel)
 	int *seen = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	struct program *p = malloc(sizeof(*p));
 
-	state = 0x9e3779b97f4a7c15u + (uint64_t)_i;
+	chance_state = 0x9e3779b97f4a7c15u + (uint64_t)_i;
 	ck_assert(args && p && seen != MAP_FAILED);
 	make_program(p);
 	for (int i = 0; i < INPUTS; i++)

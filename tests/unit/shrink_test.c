@@ -12,6 +12,7 @@
 #include "base.h"
 #include "bpf.h"
 #include "shrink.h"
+#include "../chance.h"
 #include "../run_suite.h"
 
 #define WORDS (sizeof(struct seccomp_data) / 4)
@@ -23,21 +24,6 @@
 #define IF(op, k, yes, no) BPF_JUMP(BPF_JMP | BPF_##op | BPF_K, k, yes, no)
 #define NR offsetof(struct seccomp_data, nr)
 #define ARG(n) (offsetof(struct seccomp_data, args) + 8 * (n))
-
-static uint64_t state;
-
-static uint32_t next(void)
-{
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return (uint32_t)(state >> 16);
-}
-
-static uint32_t below(uint32_t n)
-{
-	return next() % n;
-}
 
 struct program {
 	struct sock_filter f[BPF_MAXINSNS];
@@ -55,13 +41,13 @@ static uint32_t number(const struct program *p)
 {
 	static const uint32_t edges[] = { 0, 1, 0x3fffffff, 0x40000000, 0x7fffffff, 0x80000000, 0xffffffff };
 
-	switch (below(8)) {
+	switch (chance_below(8)) {
 	case 0:
-		return edges[below(NUC_ARRAY_SIZE(edges))];
+		return edges[chance_below(NUC_ARRAY_SIZE(edges))];
 	case 1:
-		return next();
+		return chance();
 	default:
-		return p->f[below(p->n)].k + below(3) - 1;
+		return p->f[chance_below(p->n)].k + chance_below(3) - 1;
 	}
 }
 
@@ -108,21 +94,21 @@ static struct sock_filter random_instruction(uint32_t left)
 	static const uint32_t words[] = { NR, NR, NR, offsetof(struct seccomp_data, arch), ARG(0), ARG(1), ARG(1) + 4 };
 	const uint32_t far = left > 256 ? 256 : left;
 
-	switch (below(16)) {
+	switch (chance_below(16)) {
 	case 0:
 	case 1:
 	case 2:
-		return (struct sock_filter)LD(words[below(NUC_ARRAY_SIZE(words))]);
+		return (struct sock_filter)LD(words[chance_below(NUC_ARRAY_SIZE(words))]);
 	case 3:
-		return (struct sock_filter)BPF_STMT(BPF_ALU | BPF_AND | BPF_K, below(2) ? below(64) : ~below(64));
+		return (struct sock_filter)BPF_STMT(BPF_ALU | BPF_AND | BPF_K, chance_below(2) ? chance_below(64) : ~chance_below(64));
 	case 4:
-		return (struct sock_filter)BPF_STMT(BPF_JMP | BPF_JA, below(left));
+		return (struct sock_filter)BPF_STMT(BPF_JMP | BPF_JA, chance_below(left));
 	case 5:
-		return (struct sock_filter)RET(SECCOMP_RET_ERRNO | below(4));
+		return (struct sock_filter)RET(SECCOMP_RET_ERRNO | chance_below(4));
 	default:
-		return (struct sock_filter)BPF_JUMP((uint16_t)(BPF_JMP | jumps[below(4)] | BPF_K),
-						    below(8) ? below(64) : 1u << (24 + below(8)), (uint8_t)below(far),
-						    (uint8_t)below(far));
+		return (struct sock_filter)BPF_JUMP((uint16_t)(BPF_JMP | jumps[chance_below(4)] | BPF_K),
+						    chance_below(8) ? chance_below(64) : 1u << (24 + chance_below(8)), (uint8_t)chance_below(far),
+						    (uint8_t)chance_below(far));
 	}
 }
 
@@ -131,9 +117,9 @@ START_TEST(random_programs_say_the_same)
 	static struct program p;
 	int shorter = 0;
 
-	state = 0x9e3779b97f4a7c15ULL;
+	chance_state = 0x9e3779b97f4a7c15ULL;
 	for (int i = 0; i < PROGRAMS; i++) {
-		const uint32_t len = 3 + below(i % 10 ? 60 : LONGEST);
+		const uint32_t len = 3 + chance_below(i % 10 ? 60 : LONGEST);
 
 		p.n = 0;
 		put(&p, (struct sock_filter)LD(NR));
