@@ -284,8 +284,10 @@ do_live() {
 do_attack() {
 	need_gcc || return
 	for_users "attack" python3 -B tests/attack/run.py --nucleus build-tests/gcc/cli/nucleus
-	for_users "attack, prepared" python3 -B tests/attack/run.py --prepared \
-		--nucleus build-tests/gcc/cli/nucleus
+	for how in prepared again; do
+		for_users "attack, $how" python3 -B tests/attack/run.py --$how \
+			--nucleus build-tests/gcc/cli/nucleus
+	done
 }
 
 do_programs() {

@@ -424,7 +424,7 @@ NUCLEUS_API int nucleus_sandbox_set_timing(nucleus_sandbox *sandbox, int on);
 
 /**
  * nucleus_sandbox_prepare - keeps sandboxes started ahead of their programs
- * @count: how many, 0 to 64; 0 ends those that there are
+ * @count: how many, 0 to 64; 0 ends those that there are, and lets go of the root that starts have in common
  *
  * nucleus_sandbox_spawn() takes one of them, and has the next one made: what is left to
  * wait for is the program's own start. Each is made for one program and is never used again; it is enforced
@@ -437,8 +437,9 @@ NUCLEUS_API int nucleus_sandbox_set_timing(nucleus_sandbox *sandbox, int on);
  * its first spawn prepares its own. Applying a policy ends them.
  *
  * Returns 0; -EINVAL for too many, or before a policy is applied; -EOPNOTSUPP where a program gets what
- * is there only when it starts (copies, descriptors passed on, a trace), and where a directory of the
- * host's is mounted on, or in a tmpfs: --rootfs, a volume in the workspace; -ENOMEM, -EMFILE. Since: 0.1
+ * is there only when it starts (copies, descriptors passed on, a trace), where a directory of the
+ * host's is mounted on, or in a tmpfs (--rootfs, a volume in the workspace), and where a user's program keeps
+ * CAP_SYS_ADMIN; -ENOMEM, -EMFILE. Since: 0.1
  */
 NUCLEUS_API int nucleus_sandbox_prepare(nucleus_sandbox *sandbox, unsigned int count,
 					nucleus_error **ret_err);
@@ -542,7 +543,8 @@ NUCLEUS_API size_t nucleus_process_all_stats(const nucleus_process *process, uin
  *	"init", "program" (its process, before the exec and after), "kernel"
  * @ret_what: a step as nucleus_sandbox_explain() words it ("bind /usr on /usr (ro,nosuid,nodev)"), or one of
  *	"open-descriptors", "clone"; instead of these two and of all that was done ahead, "take-prepared" and
- *	"hand-over"; "run" (to the program's end), "tear-down" (to when the caller saw that all was gone)
+ *	"hand-over"; "run" (to the program's end), "tear-down" (to when the caller saw that all was gone). From the third
+ *	start of an object on, steps that were done once for all may not be there (libnucleus(3))
  * @ret_ns: nanoseconds; any of the three may be NULL
  *
  * For processes of a sandbox with nucleus_sandbox_set_timing(). The rows are one after the other and leave nothing out:

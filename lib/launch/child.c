@@ -44,7 +44,7 @@ static long write_to(const char *path, const char *text)
 }
 
 /* SCM_RIGHTS by hand: struct msghdr, iovec and one cmsghdr with one descriptor. */
-static long send_dir(const struct nuc_context *c, const char *path)
+static long send_fd(const struct nuc_context *c, long fd)
 {
 	struct {
 		uint64_t len;
@@ -65,10 +65,8 @@ static long send_dir(const struct nuc_context *c, const char *path)
 		uint64_t flags;
 	} msg;
 	char byte = 'D';
-	long fd = open_in_root(c, path, O_RDONLY | O_DIRECTORY), r;
+	long r;
 
-	if (fd < 0)
-		return fd;
 	cmsg.len = 20; /* CMSG_LEN(sizeof(int)) */
 	cmsg.level = 1; /* SOL_SOCKET */
 	cmsg.type = 1;	/* SCM_RIGHTS */
@@ -84,7 +82,14 @@ static long send_dir(const struct nuc_context *c, const char *path)
 	msg.controllen = sizeof(cmsg);
 	msg.flags = 0;
 	r = nuc_sys(__NR_sendmsg, c->control_fd, &msg, 0);
-	return closing(fd, r < 0 ? r : 0);
+	return r < 0 ? r : 0;
+}
+
+static long send_dir(const struct nuc_context *c, const char *path)
+{
+	long fd = open_in_root(c, path, O_RDONLY | O_DIRECTORY);
+
+	return fd < 0 ? fd : closing(fd, send_fd(c, fd));
 }
 
 static long wait_parent(const struct nuc_context *c)
@@ -575,22 +580,27 @@ int nuc_child_main(void *context)
 {
 	struct nuc_context *c = context;
 	uint32_t first = c->plan->first[NUC_PROG_CHILD];
+	long r = 0;
 
 	if (c->done)
 		c->progress->begun = nuc_clock_ns(1 /* CLOCK_MONOTONIC */);
 	/* Modes of what is made in the new root are meant as written. */
 	nuc_sys(__NR_umask, 0);
-	for (uint32_t i = 0; i < c->plan->n[NUC_PROG_CHILD]; i++) {
+	if (c->keeps)
+		r = open_namespaces(c);
+	for (uint32_t i = 0; r >= 0 && i < c->plan->n[NUC_PROG_CHILD]; i++) {
 		const struct nuc_step *s = nuc_plan_step(c->plan, first + i);
-		long r;
+		int done;
 
 		c->step = first + i;
-		r = c->own_map[0] ? maker_step(c, s, i) : nuc_run_step(c, s);
-		if (r < 0) {
-			c->error = (int32_t)-r;
-			return 1;
-		}
-		nuc_stamp(c, s, first + i);
+		r = start_step(c, s, i, &done);
+		if (r >= 0 && done)
+			nuc_stamp(c, s, first + i);
 	}
-	return 1; /* the last step is an exec: verify holds that */
+	/* The last step of others is an exec: verify holds that. */
+	if (r >= 0 && c->keeps)
+		r = hand_in(c);
+	if (r < 0)
+		c->error = (int32_t)-r;
+	return 1;
 }

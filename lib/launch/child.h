@@ -16,6 +16,7 @@ struct nuc_progress {
 	volatile int32_t error;	   /* why, when it failed */
 	volatile int32_t listener; /* where init is told of calls, in its own table; -1: nowhere */
 	volatile uint32_t hurry;   /* of a maker's page: a futex; 1: the caller waits for what it ordered */
+	volatile int32_t cloned;   /* of a start that copies: see nuc_enter_main() */
 	volatile uint32_t timed;   /* enum nuc_timed bits; the caller's to write. What follows is for it only */
 	volatile uint64_t begun;   /* when the child, or an init made ahead, took over */
 	/*
@@ -34,6 +35,15 @@ static inline uint32_t nuc_progress_size(const struct nuc_plan *p)
 
 	return (uint32_t)(sizeof(struct nuc_progress) + steps * sizeof(uint64_t) + 4095) / 4096 * 4096;
 }
+
+struct nuc_file_id {
+	uint64_t dev, ino;
+};
+/* A directory as it is mounted: a copy of the mount has another number. */
+struct nuc_mounted {
+	struct nuc_file_id file;
+	uint64_t mount;
+};
 
 struct nuc_context {
 	const struct nuc_plan *plan;
@@ -55,6 +65,20 @@ struct nuc_context {
 	int parent_fd;
 	int has_users;		/* directories that users gave are bound */
 	const char *own_map[2];	/* of a maker: its id maps, of users and of groups; else NULL */
+	/* Of what builds a root for later starts: which files it binds, by step; NULL: whichever are there. */
+	const struct nuc_file_id *sources;
+	/*
+	 * A root that is built once, and copied by each start (kept.c). `keeps`: this child is to build it, and sends its
+	 * mount namespace and, if the plan has the kernel make one, its user namespace. Of any other child these are
+	 * `root_fd` and `users_fd`, or -1. `root`: what the root is there. `kept`, by step of the child's program: done in
+	 * it. What is told by one that enters or keeps holds if it came to its end, `finished`.
+	 */
+	int keeps, root_fd, users_fd;
+	struct nuc_clone_args clone; /* of a start's second child */
+	volatile int32_t *cloned; /* its number; or -errno */
+	struct nuc_mounted root;
+	uint8_t *kept;
+	volatile int32_t finished;
 	struct nuc_progress *progress; /* in init, and where it is timed */
 	volatile uint64_t *done; /* of `progress`; NULL: not timed */
 	char *const *argv;	/* of what is executed: init, or the program */
@@ -89,6 +113,11 @@ long nuc_run_step(struct nuc_context *c, const struct nuc_step *s);
  * The function that clone3 starts: runs the child's program, which ends in exec of init. For a maker
  * (own_map) these are the steps that all sandboxes of the plan can share.
  */
-int nuc_child_main(void *context);
+__attribute__((noinline)) int nuc_child_main(void *context);
+/*
+ * In its place, where what is kept has a user namespace: enters both, which one that is born in namespaces of its
+ * own may not, and has that one cloned, as a child of the caller's.
+ */
+int nuc_enter_main(void *context);
 /* The other steps of the child's program, in a process that a maker has cloned. As nuc_run_step(). */
 long nuc_run_rest(struct nuc_context *c, volatile uint32_t *step);

@@ -161,7 +161,8 @@ static int check_stdio(const int stdio[3], nucleus_error **ret_err)
 /* Whether a number is that of a descriptor which the library itself opened for this sandbox. */
 static bool is_own(const struct nuc_prepared *p, int fd)
 {
-	bool own = fd == p->init_fd || fd == p->plan_fd || fd == p->status.fd;
+	bool own = fd == p->init_fd || fd == p->plan_fd || fd == p->status.fd || fd == p->kept.fd ||
+		   fd == p->kept.users || fd == p->kept.mounts;
 
 	for (int i = 0; i < NUC_SLOTS; i++)
 		own |= fd == p->slots[i];

@@ -5,6 +5,7 @@
 #include "base.h"
 #include "cgroup.h"
 #include "child.h"
+#include "kept.h"
 #include "plan.h"
 #include "rootfs.h"
 #include "timing.h"
@@ -22,6 +23,17 @@ struct nuc_shared_plan *nuc_shared_plan_ref(struct nuc_shared_plan *shared);
 /* NULL is allowed. */
 void nuc_shared_plan_unref(struct nuc_shared_plan *shared);
 
+/*
+ * A process, as one that was forked from it is not: the number alone may be the same (CLONE_NEWPID). Where the
+ * namespace is not known, it is 0.
+ */
+struct nuc_owner {
+	pid_t pid;
+	uint64_t pids[2];	/* device and inode of its pid namespace */
+};
+struct nuc_owner nuc_owner_now(void);
+bool nuc_owner_is_now(const struct nuc_owner *o);
+
 /* Where an init writes what step it is at, and when it has done each: see struct nuc_progress. */
 struct nuc_status {
 	int fd;
@@ -37,11 +49,12 @@ struct nuc_prepared {
 	struct nuc_shared_plan *shared;
 	int init_fd, plan_fd;	/* sealed memory files: the init program, the plan */
 	struct nuc_status status;
-	pid_t owner;		/* of the page: what forks from it shares it, and starts sandboxes at the same time */
+	struct nuc_owner owner;	/* of the page: what forks from it shares it, and starts sandboxes at the same time */
 	int slots[NUC_SLOTS];	/* what the host steps made */
 	const char **envp;	/* into the plan */
 	char *stack;		/* of the child until it executes init */
 	struct nuc_cgroup_parent *groups; /* NULL: the plan has no group */
+	struct nuc_kept kept;
 	struct nuc_pool *pool;	/* NULL: none is kept */
 	bool timed;		/* launches from now on tell where their time goes */
 };
@@ -73,7 +86,7 @@ int nuc_prepare(struct nuc_plan *plan, struct nuc_usernses *usernses, struct nuc
 void nuc_prepared_free(struct nuc_prepared *p);
 int nuc_status_make(struct nuc_status *s, uint32_t size);
 /* In a process that was forked from `*owner` another page takes its place. */
-int nuc_status_own(struct nuc_status *s, pid_t *owner);
+int nuc_status_own(struct nuc_status *s, struct nuc_owner *owner);
 void nuc_status_done(struct nuc_status *s);
 
 /*

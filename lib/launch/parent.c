@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The caller's side of a launch: clone3, the rendezvous for copies, the report. */
+/* The caller's side of a launch: the rendezvous for copies, the report. */
 #include <fcntl.h>
-#include <linux/sched.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -12,23 +11,11 @@
 
 #include "failure.h"
 #include "parent.h"
-#include "raw.h"
 
-#ifndef CLONE_CLEAR_SIGHAND
-#define CLONE_CLEAR_SIGHAND 0x100000000ULL
-#endif
-/* What it needs to build a root. The sandboxes that it makes have all of the plan's again, for themselves. */
-#define OF_A_MAKER ((uint64_t)(CLONE_NEWUSER | CLONE_NEWNS))
-#ifndef CLONE_INTO_CGROUP
-#define CLONE_INTO_CGROUP 0x200000000ULL
-#endif
-
-/* Kills the sandbox and waits until all of it is gone. */
-static void end_sandbox(int pidfd)
+void nuc_await_end(int pidfd)
 {
 	siginfo_t si;
 
-	syscall(__NR_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
 	/* ECHILD: the embedder ignores SIGCHLD, or has waited for all its children: it is gone then. */
 	while (waitid(P_PIDFD, (id_t)pidfd, &si, WEXITED | __WALL) < 0 && errno == EINTR)
 		;
@@ -38,6 +25,13 @@ static void end_sandbox(int pidfd)
 		if (poll(&p, 1, -1) >= 0 || errno != EINTR)
 			return;
 	}
+}
+
+/* And with it all of it. */
+void nuc_end_sandbox(int pidfd)
+{
+	syscall(__NR_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
+	nuc_await_end(pidfd);
 }
 
 void nuc_carry_done(struct nuc_carry *c)
@@ -51,7 +45,7 @@ void nuc_carry_done(struct nuc_carry *c)
 void nuc_running_done(struct nuc_running *r, bool ended)
 {
 	if (!ended)
-		end_sandbox(r->pidfd);
+		nuc_end_sandbox(r->pidfd);
 	nuc_closep(&r->pidfd);
 	nuc_closep(&r->report_fd);
 	nuc_closep(&r->denial_fd);
@@ -67,7 +61,7 @@ void nuc_running_done(struct nuc_running *r, bool ended)
 void nuc_launch_done(struct nuc_launch *l)
 {
 	if (l->pidfd >= 0) {
-		end_sandbox(l->pidfd);
+		nuc_end_sandbox(l->pidfd);
 		close(l->pidfd);
 	}
 	for (int i = 0; i < 3; i++)
@@ -142,84 +136,10 @@ static int build_argv(struct nuc_launch *l, const char *const *argv)
 	return 0;
 }
 
-static int start_child(struct nuc_launch *l)
-{
-	const struct nuc_prepared *p = l->prepared;
-	const uint64_t namespaces = p->plan->clone_flags &
-				    (l->kind == NUC_LAUNCH_MAKER ? OF_A_MAKER : ~0ull);
-	struct nuc_clone_args args = {
-		.flags = namespaces | CLONE_VM | CLONE_PIDFD | CLONE_CLEAR_SIGHAND,
-		.pidfd = (uintptr_t)&l->pidfd,
-		.stack = (uintptr_t)l->stack,
-		.stack_size = NUC_STACK_SIZE,
-	};
-	sigset_t all, old;
-	long pid;
-
-	/* With a rendezvous the caller must go on; without, it saves a wake-up to wait in the kernel. */
-	if (l->control < 0 || l->kind == NUC_LAUNCH_MAKER)
-		args.flags |= CLONE_VFORK;
-	/* Born in its group: to be moved there later would cost a grace period, and miss what it did. */
-	if (l->group.dir >= 0) {
-		args.flags |= CLONE_INTO_CGROUP;
-		args.cgroup = (uint64_t)l->group.dir;
-	}
-	l->ctx.plan = p->plan;
-	memcpy(l->ctx.slots, p->slots, sizeof(l->ctx.slots));
-	l->ctx.init_fd = p->init_fd;
-	l->ctx.plan_fd = p->plan_fd;
-	l->ctx.status_fd = l->status->fd;
-	l->ctx.report_fd = l->report_write;
-	l->ctx.caller_fd = l->caller;
-	l->ctx.denial_fd = l->denial_write;
-	l->ctx.log_fd = l->log;
-	l->ctx.control_fd = l->control_child;
-	l->ctx.argv = (char *const *)l->argv;
-	l->ctx.envp = (char *const *)p->envp;
-	/*
-	 * The OOM killer spares a child only while its maker waits for it (in_vfork(), mm/oom_kill.c). Any
-	 * other takes with it all that share its memory: the caller, if that shared it. The copy of the
-	 * caller's page tables that this costs is the sandbox's, until it executes init.
-	 */
-	if (l->control >= 0 && l->group.dir >= 0) {
-		l->shared = mmap(NULL, sizeof(*l->shared), PROT_READ | PROT_WRITE,
-				 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-		if (l->shared == MAP_FAILED) {
-			l->shared = NULL;
-			return -ENOMEM;
-		}
-		*l->shared = l->ctx;
-		args.flags &= ~(uint64_t)CLONE_VM;
-	}
-	/* No handler of the caller may run in the child, which shares its memory. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	pid = nuc_clone3(&args, sizeof(args), nuc_child_main, l->shared ? l->shared : &l->ctx);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	if (pid < 0) {
-		l->pidfd = -1;
-		return (int)pid;
-	}
-	l->pid = (int)pid;
-	/*
-	 * The kernel gives the lowest number, which may be below 3. If it cannot be moved it stays: the
-	 * child has to be ended by it.
-	 */
-	if (l->pidfd <= 2) {
-		int moved = fcntl(l->pidfd, F_DUPFD_CLOEXEC, 3);
-
-		if (moved < 0)
-			return -errno;
-		close(l->pidfd);
-		l->pidfd = moved;
-	}
-	return 0;
-}
-
 /* ---- copies ------------------------------------------------------------------------------------------- */
 
 /* End of file cannot be waited for alone, as in await_ready(). */
-static int receive_dir(const struct nuc_launch *l)
+int nuc_launch_receive(const struct nuc_launch *l)
 {
 	struct pollfd fds[] = { { .fd = l->control, .events = POLLIN },
 				{ .fd = l->pidfd, .events = POLLIN } };
@@ -292,7 +212,7 @@ static int copy_one(struct nuc_launch *l, const struct nuc_step *s, nucleus_erro
 	_cleanup_close_ int inside = -1, outside = -1;
 	int r;
 
-	inside = receive_dir(l);
+	inside = nuc_launch_receive(l);
 	if (inside < 0)
 		return inside;
 	outside = open_source(nuc_plan_data(plan, bind->src), bind, ret_err);
@@ -414,7 +334,7 @@ int nuc_launch_start(struct nuc_launch *l, const int stdio[3], const char *const
 	r = l->kind == NUC_LAUNCH ? make_group(l, ret_err) : 0;
 	if (r < 0)
 		return r;
-	r = start_child(l);
+	r = nuc_launch_clone(l);
 	if (r < 0)
 		return nuc_clone_failed(-r, ret_err);
 	nuc_launch_close_childs(l);
@@ -490,6 +410,40 @@ int nuc_launch_finish(struct nuc_launch *l, const char *program, int64_t started
 	return 0;
 }
 
+/* From the opening of what it needs to where the program runs. */
+static int launch(struct nuc_launch *l, const int stdio[3], const char *const *argv, int64_t started,
+		  struct nuc_running *ret, nucleus_error **ret_err)
+{
+	nucleus_error *err = NULL;
+	int r = nuc_launch_open_log(l, ret_err);
+
+	if (r == 0)
+		r = nuc_launch_start(l, stdio, argv, ret_err);
+	if (r < 0)
+		return r;
+	r = l->control >= 0 ? copy_all(l, &err) : 0;
+	if (r < 0 && err) {
+		if (ret_err)
+			*ret_err = err;
+		else
+			nucleus_error_free(err);
+		return r;
+	}
+	/* A child that still waits for copies is told that there will be none: it has a copy of our
+	 * end, so that closing that would tell it nothing. */
+	if (l->control >= 0)
+		shutdown(l->control, SHUT_RDWR);
+	return nuc_launch_finish(l, argv[0], started, ret, ret_err);
+}
+
+/* If not, nothing of the program has run. */
+static bool came_to_exec(const struct nuc_launch *l)
+{
+	const struct nuc_plan *plan = l->prepared->plan;
+
+	return step_reached(l) == plan->first[NUC_PROG_INIT] + plan->n[NUC_PROG_INIT] - 1;
+}
+
 int nuc_launch(struct nuc_prepared *p, const int stdio[3], const char *const *argv,
 	       struct nuc_running *ret, nucleus_error **ret_err)
 {
@@ -508,22 +462,22 @@ int nuc_launch(struct nuc_prepared *p, const int stdio[3], const char *const *ar
 	r = p->pool ? nuc_pool_launch(p->pool, stdio, argv, started, ret, ret_err) : 1;
 	if (r <= 0)
 		return r;
-	r = nuc_launch_open_log(&l, ret_err);
-	if (r == 0)
-		r = nuc_launch_start(&l, stdio, argv, ret_err);
-	if (r < 0)
-		return r;
-	r = l.control >= 0 ? copy_all(&l, &err) : 0;
-	if (r < 0 && err) {
-		if (ret_err)
-			*ret_err = err;
-		else
-			nucleus_error_free(err);
-		return r;
+	/* An earlier launch may have come to the exec. */
+	p->status.page->step = p->plan->first[NUC_PROG_INIT];
+	l.copies = nuc_kept_is_ready(p);
+	r = launch(&l, stdio, argv, started, ret, &err);
+	/* It may have failed for the root that it was to copy, or for the descriptors that are held for that. */
+	if (r < 0 && !came_to_exec(&l) && (l.copies || (r == -EMFILE && p->kept.mounts >= 0))) {
+		nuc_kept_give_up(p, r);
+		nuc_launch_done(&l);
+		nuc_launch_init(&l, p, p->stack, &p->status);
+		nucleus_error_free(err);
+		err = NULL;
+		r = launch(&l, stdio, argv, started, ret, &err);
 	}
-	/* A child that still waits for copies is told that there will be none: it has a copy of our
-	 * end, so that closing that would tell it nothing. */
-	if (l.control >= 0)
-		shutdown(l.control, SHUT_RDWR);
-	return nuc_launch_finish(&l, argv[0], started, ret, ret_err);
+	if (r < 0 && ret_err)
+		*ret_err = err;
+	else
+		nucleus_error_free(err);
+	return r;
 }

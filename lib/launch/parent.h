@@ -8,6 +8,7 @@ enum nuc_launch_kind {
 	NUC_LAUNCH,	 /* of a program */
 	NUC_LAUNCH_MAKER, /* of a process that clones sandboxes, and has no program */
 	NUC_LAUNCH_MADE,  /* of a sandbox that a maker clones, and that has a program later */
+	NUC_LAUNCH_KEEP,  /* of a process that builds the root for others, and ends */
 };
 
 /* All that one launch holds in the caller: closed, ended and freed on every path. */
@@ -18,6 +19,9 @@ struct nuc_launch {
 	char *stack;			/* of the child; not its own */
 	const struct nuc_status *status; /* of its init; not its own */
 	enum nuc_launch_kind kind;
+	bool copies;			/* the root that is kept */
+	const struct nuc_file_id *sources; /* what one that builds for others may bind; not its own */
+	char maps[2][48];		/* of the user namespace of one that is no sandbox */
 	int stdio[3];			/* copies of ours, or -1 */
 	int report_read, report_write;
 	int denial_read, denial_write;
@@ -38,6 +42,16 @@ void nuc_launch_init(struct nuc_launch *l, const struct nuc_prepared *p, char *s
 /* Opens what it needs, and starts the child. argv is NULL for a maker. */
 int nuc_launch_start(struct nuc_launch *l, const int stdio[3], const char *const *argv,
 		     nucleus_error **ret_err);
+/* Starts the child of one that has what it needs; `pidfd` and `pid` are its. 0, or -errno of clone3. */
+int nuc_launch_clone(struct nuc_launch *l);
+/* Waits until that child is gone, who may have been reaped by the caller. */
+void nuc_await_end(int pidfd);
+/* Kills the sandbox, first. */
+void nuc_end_sandbox(int pidfd);
+/* Builds the root that is kept, of a plan that has one. 0, or -errno: it is not there, or in parts. */
+int nuc_launch_keep(struct nuc_prepared *p);
+/* The descriptor that the child has sent, or is about to. */
+int nuc_launch_receive(const struct nuc_launch *l);
 /* Opens what a sandbox from a maker needs, and makes its group. */
 int nuc_launch_open_made(struct nuc_launch *l);
 /* It has what it needs, but for its group: from here on it is timed, if that is wanted. */

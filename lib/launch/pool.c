@@ -18,6 +18,7 @@
 #include "failure.h"
 #include "outcomes.h"
 #include "parent.h"
+#include "sources.h"
 
 #define MAX_AHEAD 64
 
@@ -27,19 +28,13 @@ struct slot {
 	bool listens;		/* to the kernel's log, once it has a program: nobody reads it before */
 };
 
-struct source {
-	dev_t dev;
-	ino_t ino;
-};
-
 struct nuc_pool {
 	struct nuc_prepared *prepared;
-	pid_t owner;		/* whose children they are: nobody else can end them, or may use them */
+	struct nuc_owner owner;	/* whose children they are: nobody else can end them, or may use them */
 	bool waits;		/* their programs' processes can wait under the filter */
 	int null;		/* their 0, 1 and 2 until they have a program: nobody's pipe is held open */
 	struct nuc_launch maker;
-	char maps[2][48];	/* of its user namespace */
-	struct source *sources;	/* what the maker has bound, in the order of the steps */
+	struct nuc_file_id *sources; /* what the maker has bound */
 	unsigned int want, first, n; /* a ring; one slot more than wanted, for the one that is being used */
 	struct slot slots[];
 };
@@ -121,7 +116,7 @@ static int receive_made(struct nuc_pool *pool, struct nuc_launch *l)
 	l->pid = made.pid;
 	if (l->pidfd > 2)
 		return 0;
-	/* If it cannot be moved it stays, as in start_child(). */
+	/* If it cannot be moved it stays, as in nuc_launch_clone(). */
 	moved = fcntl(l->pidfd, F_DUPFD_CLOEXEC, 3);
 	if (moved < 0)
 		return -errno;
@@ -131,52 +126,6 @@ static int receive_made(struct nuc_pool *pool, struct nuc_launch *l)
 }
 
 /* ---- the maker ----------------------------------------------------------------------------------------- */
-
-static const struct nuc_bind *bind_of(const struct nuc_plan *plan, uint32_t i)
-{
-	const struct nuc_step *s = nuc_plan_step(plan, plan->first[NUC_PROG_CHILD] + i);
-
-	return s->op == NUC_OP_BIND ? nuc_plan_data(plan, s->arg[0]) : NULL;
-}
-
-static struct source look(const struct nuc_plan *plan, const struct nuc_bind *b)
-{
-	struct stat st;
-
-	if (stat(nuc_plan_data(plan, b->src), &st) < 0)
-		return (struct source){ 0, 0 };
-	return (struct source){ st.st_dev, st.st_ino };
-}
-
-static void remember_sources(struct nuc_pool *pool)
-{
-	const struct nuc_plan *plan = pool->prepared->plan;
-	struct source *to = pool->sources;
-
-	for (uint32_t i = 0; i < plan->n[NUC_PROG_CHILD]; i++)
-		if (bind_of(plan, i))
-			*to++ = look(plan, bind_of(plan, i));
-}
-
-/* A file or directory that has been replaced would be the old one in all that the maker makes. */
-static bool sources_are_the_same(const struct nuc_pool *pool)
-{
-	const struct nuc_plan *plan = pool->prepared->plan;
-	const struct source *was = pool->sources;
-
-	for (uint32_t i = 0; i < plan->n[NUC_PROG_CHILD]; i++) {
-		const struct nuc_bind *b = bind_of(plan, i);
-		struct source is;
-
-		if (!b)
-			continue;
-		is = look(plan, b);
-		if (is.dev != was->dev || is.ino != was->ino)
-			return false;
-		was++;
-	}
-	return true;
-}
 
 static bool lives(const struct nuc_launch *l)
 {
@@ -188,7 +137,7 @@ static bool lives(const struct nuc_launch *l)
 /* In a process that was forked from the owner it is not its child: it lets go of it, and of its group. */
 static void end_launch(const struct nuc_pool *pool, struct nuc_launch *l)
 {
-	if (pool->owner != getpid()) {
+	if (!nuc_owner_is_now(&pool->owner)) {
 		nuc_closep(&l->pidfd);
 		l->pidfd = -1;
 		nuc_closep(&l->group.dir);
@@ -208,11 +157,13 @@ static int start_maker(struct nuc_pool *pool)
 	const int stdio[] = { pool->null, pool->null, pool->null };
 	int r;
 
-	remember_sources(pool);
+	/* It would be the first in there. The launch itself, which is refused there, tells why. */
+	if (!nuc_children_are_here())
+		return -EINVAL;
+	nuc_sources_look(p->plan, pool->sources);
 	nuc_launch_init(&pool->maker, p, p->stack, &p->status);
 	pool->maker.kind = NUC_LAUNCH_MAKER;
-	pool->maker.ctx.own_map[0] = pool->maps[0];
-	pool->maker.ctx.own_map[1] = pool->maps[1];
+	pool->maker.sources = pool->sources;
 	r = nuc_launch_start(&pool->maker, stdio, NULL, NULL);
 	if (r == 0 && pool->maker.ctx.error)
 		r = -pool->maker.ctx.error;
@@ -228,7 +179,7 @@ static bool is_ours(const struct nuc_pool *pool)
 {
 	siginfo_t si;
 
-	return pool->owner == getpid() && pool->maker.pidfd >= 0 &&
+	return nuc_owner_is_now(&pool->owner) && pool->maker.pidfd >= 0 &&
 	       waitid(P_PIDFD, (id_t)pool->maker.pidfd, &si, WEXITED | WNOHANG | WNOWAIT | __WALL) == 0;
 }
 
@@ -396,17 +347,17 @@ int nuc_pool_launch(struct nuc_pool *pool, const int stdio[3], const char *const
 	struct slot *s;
 	int r;
 
-	if (pool->owner != getpid()) {
+	if (!nuc_owner_is_now(&pool->owner)) {
 		end_all(pool);
 		for (unsigned int i = 0; i <= pool->want; i++) {
-			pid_t owner = pool->owner;
+			struct nuc_owner owner = pool->owner;
 
 			if (nuc_status_own(&pool->slots[i].status, &owner) < 0)
 				return 1;
 		}
-		pool->owner = getpid();
+		pool->owner = nuc_owner_now();
 	}
-	if (!lives(&pool->maker) || !sources_are_the_same(pool))
+	if (!lives(&pool->maker) || !nuc_sources_are(pool->prepared->plan, pool->sources))
 		end_all(pool);
 	s = take(pool);
 	if (s)
@@ -466,15 +417,12 @@ static int pool_new(struct nuc_prepared *p, unsigned int count, struct nuc_pool 
 	if (!pool)
 		return -ENOMEM;
 	*pool = (struct nuc_pool){ .prepared = p,
-				   .owner = getpid(),
+				   .owner = nuc_owner_now(),
 				   .waits = can_wait_under_the_filter(p->plan),
 				   .null = -1,
 				   .want = count };
 	nuc_launch_init(&pool->maker, NULL, NULL, NULL);
-	/* Of itself to itself: the plan's own maps, which name it as it is outside, hold one level below. */
-	snprintf(pool->maps[0], sizeof(pool->maps[0]), "%u %u 1", p->plan->host_uid, p->plan->host_uid);
-	snprintf(pool->maps[1], sizeof(pool->maps[1]), "%u %u 1", p->plan->host_gid, p->plan->host_gid);
-	pool->sources = calloc(p->plan->n[NUC_PROG_CHILD], sizeof(*pool->sources));
+	pool->sources = nuc_sources_new(p->plan);
 	for (unsigned int i = 0; i <= count; i++) {
 		nuc_launch_init(&pool->slots[i].launch, NULL, NULL, NULL);
 		pool->slots[i].status = (struct nuc_status){ .fd = -1 };
@@ -507,58 +455,15 @@ static bool passes_descriptors(const struct nuc_plan *plan)
 	return false;
 }
 
-static bool is_in(const char *path, const char *top)
-{
-	const size_t n = strlen(top);
-
-	return !strcmp(top, "/") || (!strncmp(path, top, n) && (!path[n] || path[n] == '/'));
-}
-
-/* Where step `i` of the child's program mounts, or NULL. */
-static const char *mounts_at(const struct nuc_plan *plan, uint32_t i)
-{
-	const struct nuc_step *s = nuc_plan_step(plan, plan->first[NUC_PROG_CHILD] + i);
-	const void *a = nuc_plan_data(plan, s->arg[0]);
-
-	return s->op == NUC_OP_BIND    ? nuc_plan_data(plan, ((const struct nuc_bind *)a)->dst)
-	       : s->op == NUC_OP_MOUNT ? nuc_plan_data(plan, ((const struct nuc_mount *)a)->dst)
-				       : NULL;
-}
-
-/*
- * Whether something is mounted below a directory of the host's, or a directory of the host's in a file system
- * that each sandbox has for itself. The first is lost or goes elsewhere where its mount point is removed or
- * renamed, by whoever may write there, some program in a sandbox too; for the second the maker's root is too early.
- */
-static bool mounts_on_what_is_not_the_roots(const struct nuc_plan *plan)
-{
-	for (uint32_t i = 0; i < plan->n[NUC_PROG_CHILD]; i++) {
-		const char *at = mounts_at(plan, i);
-
-		for (uint32_t k = 0; at && k < i; k++) {
-			const char *above = mounts_at(plan, k);
-
-			if (above && is_in(at, above) && (bind_of(plan, i) || bind_of(plan, k)))
-				return true;
-		}
-	}
-	return false;
-}
-
 int nuc_pool_keep(struct nuc_prepared *p, unsigned int count, nucleus_error **ret_err)
 {
 	const struct nuc_where where = { "launch", "option", NULL,
 					 "start its programs without preparing sandboxes" };
 	const struct nuc_where limit = { .stage = "launch", .layer = "option" };
 	const struct nuc_where memory = { .stage = "launch", .layer = "memory" };
-	const char *what = p->plan->count[NUC_OP_COPY] ? "a copy is of what is there when a program starts"
-			   : passes_descriptors(p->plan)
+	const char *what = passes_descriptors(p->plan)
 				   ? "descriptors are passed that are open when a program starts"
-			   : *(const char *)nuc_plan_data(p->plan, p->plan->log)
-				   ? "a trace is of one program"
-			   : mounts_on_what_is_not_the_roots(p->plan)
-				   ? "a mount is in another, whose directories may be moved before a program starts"
-				   : NULL;
+				   : nuc_root_is_of_one_start(p->plan);
 	struct nuc_pool *pool = NULL;
 	int r;
 
@@ -572,6 +477,7 @@ int nuc_pool_keep(struct nuc_prepared *p, unsigned int count, nucleus_error **re
 		return nuc_fail(ret_err, r, &memory, "cannot keep %u sandboxes prepared: %s", count,
 				strerror(-r));
 	nuc_pool_free(p->pool);
+	nuc_kept_done(&p->kept);
 	p->pool = pool;
 	if (pool) {
 		fill(pool);

@@ -2,6 +2,7 @@
 /* What is made once per plan: memory files of init and plan, the host steps, the child's stack. */
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 
 #include "compile.h"
 #include "launch.h"
@@ -65,17 +66,37 @@ void nuc_status_done(struct nuc_status *s)
 	*s = (struct nuc_status){ .fd = -1 };
 }
 
-int nuc_status_own(struct nuc_status *s, pid_t *owner)
+struct nuc_owner nuc_owner_now(void)
+{
+	struct nuc_owner o = { .pid = getpid() };
+	struct stat st;
+
+	if (stat("/proc/thread-self/ns/pid", &st) == 0) {
+		o.pids[0] = st.st_dev;
+		o.pids[1] = st.st_ino;
+	}
+	return o;
+}
+
+bool nuc_owner_is_now(const struct nuc_owner *o)
+{
+	const struct nuc_owner now = nuc_owner_now();
+
+	return o->pid == now.pid &&
+	       (!o->pids[1] || !now.pids[1] || (o->pids[0] == now.pids[0] && o->pids[1] == now.pids[1]));
+}
+
+int nuc_status_own(struct nuc_status *s, struct nuc_owner *owner)
 {
 	const uint32_t size = s->size;
 	int r;
 
-	if (*owner == getpid())
+	if (nuc_owner_is_now(owner))
 		return 0;
 	nuc_status_done(s);
 	r = nuc_status_make(s, size);
 	if (r == 0)
-		*owner = getpid();
+		*owner = nuc_owner_now();
 	return r;
 }
 
@@ -187,7 +208,8 @@ int nuc_prepare(struct nuc_plan *plan, struct nuc_usernses *usernses, struct nuc
 	p->shared = shared;
 	p->plan = plan;
 	p->plan_fd = p->init_fd = p->status.fd = -1;
-	p->owner = getpid();
+	p->owner = nuc_owner_now();
+	p->kept = (struct nuc_kept)NUC_KEPT_NONE_YET;
 	for (int i = 0; i < NUC_SLOTS; i++)
 		p->slots[i] = -1;
 	r = list_env(p);
@@ -225,6 +247,7 @@ void nuc_prepared_free(struct nuc_prepared *p)
 	if (!p)
 		return;
 	nuc_pool_free(p->pool);
+	nuc_kept_done(&p->kept);
 	nuc_closep(&p->init_fd);
 	nuc_closep(&p->plan_fd);
 	nuc_status_done(&p->status);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which steps of the child's program a maker performs once, and which each sandbox that it clones (ahead.c).
- * Part of child.c, which must be one translation unit to have no undefined symbol.
+ * Which steps of the child's program are performed once, by a maker (ahead.c) or for a root that is kept (kept.c),
+ * and which for each sandbox. Part of child.c, which must be one translation unit to have no undefined symbol.
  */
 #pragma once
 
@@ -75,12 +75,75 @@ static long keep_proc(const struct nuc_context *c, const struct nuc_mount *m)
 	return closing(tree, r);
 }
 
+/* By itself, while its names are those of the host. */
+static long open_namespaces(struct nuc_context *c)
+{
+	const long flags = O_RDONLY | O_CLOEXEC;
+	long r = nuc_sys(__NR_openat, AT_FDCWD_, "/proc/self/ns/mnt", flags);
+
+	if (r < 0)
+		return r;
+	c->root_fd = (int)r;
+	if (c->plan->privileged)
+		return 0;
+	r = nuc_sys(__NR_openat, AT_FDCWD_, "/proc/self/ns/user", flags);
+	if (r < 0)
+		return r;
+	c->users_fd = (int)r;
+	return 0;
+}
+
+/*
+ * From here on this process has a copy of the kept mounts, and no others: what is done next is its own. setns(2) leads
+ * to the root of the namespace, which is not where a caller in a chroot has built: then nothing is done next.
+ */
+static long enter_copy(struct nuc_context *c)
+{
+	struct nuc_mounted is;
+	/* One that has a user namespace was born there. */
+	long r = c->users_fd >= 0 ? 0 : nuc_sys(__NR_setns, c->root_fd, CLONE_NEWNS);
+
+	if (r == 0 && c->users_fd < 0)
+		r = nuc_sys(__NR_unshare, CLONE_NEWNS);
+	if (r == 0)
+		r = nuc_sys(__NR_openat, AT_FDCWD_, "/", O_PATH_ | O_DIRECTORY | O_CLOEXEC);
+	if (r < 0)
+		return r;
+	c->slots[NUC_SLOT_ROOT] = (int)r;
+	c->has_users = 1;
+	r = which_mount(r, &is);
+	if (r < 0)
+		return r;
+	/* The same directory, mounted elsewhere: else this would still be what is kept. */
+	return is.file.dev == c->root.file.dev && is.file.ino == c->root.file.ino && is.mount != c->root.mount ? 0 :
+														 -ESTALE;
+}
+
+/* All is done that starts have in common. What is told in the caller's memory holds if `finished` does. */
+static long hand_in(struct nuc_context *c)
+{
+	long r = which_mount(c->slots[NUC_SLOT_ROOT], &c->root);
+
+	if (r == 0)
+		r = send_fd(c, c->root_fd);
+	if (r == 0 && !c->plan->privileged)
+		r = send_fd(c, c->users_fd);
+	if (r == 0)
+		c->finished = 1;
+	return r;
+}
+
 static long maker_step(struct nuc_context *c, const struct nuc_step *s, uint32_t i)
 {
+	long r;
+
 	switch ((enum nuc_op)s->op) {
-	case NUC_OP_MAP_SETGROUPS:
 	case NUC_OP_CLOSE_FDS:
 	case NUC_OP_EXEC_INIT:
+		return c->keeps ? 0 : nuc_run_step(c, s);
+	case NUC_OP_DIE_WITH_CALLER:
+		return c->keeps ? nuc_run_step(c, s) : 0;
+	case NUC_OP_MAP_SETGROUPS:
 		return nuc_run_step(c, s);
 	/* Of its own: each sandbox has a user namespace below this one. */
 	case NUC_OP_MAP_UID:
@@ -90,8 +153,52 @@ static long maker_step(struct nuc_context *c, const struct nuc_step *s, uint32_t
 	case NUC_OP_MOUNT:
 		return keep_proc(c, nuc_plan_data(c->plan, s->arg[0]));
 	default:
-		return is_shared(c, s, i) ? nuc_run_step(c, s) : 0;
+		if (!is_shared(c, s, i))
+			return 0;
+		r = nuc_run_step(c, s);
+		if (c->keeps && r >= 0)
+			c->kept[i] = 1;
+		return r;
 	}
+}
+
+/* 0 or more, or -errno; `*ret_done`: it was not left out. */
+static long start_step(struct nuc_context *c, const struct nuc_step *s, uint32_t i, int *ret_done)
+{
+	*ret_done = 1;
+	if (c->own_map[0])
+		return maker_step(c, s, i);
+	if (c->root_fd < 0)
+		return nuc_run_step(c, s);
+	/* The first step that is about mounts: until then they may be the caller's. */
+	if (s->op == NUC_OP_PROPAGATION)
+		return enter_copy(c);
+	if (!c->kept[i])
+		return nuc_run_step(c, s);
+	*ret_done = 0;
+	return 0;
+}
+
+int nuc_enter_main(void *context)
+{
+	struct nuc_context *c = context;
+	long r = nuc_sys(__NR_setns, c->users_fd, CLONE_NEWUSER);
+
+	if (r == 0)
+		r = nuc_sys(__NR_setns, c->root_fd, CLONE_NEWNS);
+	/*
+	 * As vfork(2): this one waits in the kernel until the other executes init. They share this frame, where the other,
+	 * which calls what is not inlined, leaves nothing.
+	 */
+	if (r == 0)
+		r = nuc_sys(__NR_clone3, &c->clone, sizeof(c->clone));
+	if (r == 0)
+		nuc_sys(__NR_exit, nuc_child_main(c));
+	/* Its number is the kernel's to write, before it runs: this one may be killed before it could. */
+	if (r < 0)
+		*c->cloned = (int32_t)r;
+	c->finished = 1;
+	return 0;
 }
 
 long nuc_run_rest(struct nuc_context *c, volatile uint32_t *step)

@@ -8,6 +8,7 @@
 #include <asm/fcntl.h>
 #include <linux/mount.h>
 #include <linux/openat2.h>
+#include <linux/stat.h>
 #include <asm-generic/errno-base.h>
 #include <asm-generic/errno.h>
 
@@ -190,19 +191,35 @@ static long file_in_root(struct nuc_context *c, const char *path, const struct n
 	return closing(fd, r < 0 ? r : 0);
 }
 
-struct id_of_file {
-	uint64_t dev, ino;
-};
+/* How the directory `fd` is mounted. -ESTALE: the kernel did not tell (it does since Linux 5.8). */
+static long which_mount(long fd, struct nuc_mounted *ret)
+{
+	struct statx st;
+	long r;
+
+	st.stx_mask = 0; /* a filter may say 0 and do nothing */
+	r = nuc_sys(__NR_statx, fd, "", AT_EMPTY_PATH_, STATX_INO | STATX_MNT_ID, &st);
+	if (r < 0)
+		return r;
+	if ((st.stx_mask & (STATX_INO | STATX_MNT_ID)) != (STATX_INO | STATX_MNT_ID))
+		return -ESTALE;
+	ret->file.dev = (uint64_t)st.stx_dev_major << 32 | st.stx_dev_minor;
+	ret->file.ino = st.stx_ino;
+	ret->mount = st.stx_mnt_id;
+	return 0;
+}
 
 /* x86_64's struct stat begins with st_dev and st_ino, and has 144 bytes. */
 static long same_file(long fd, uint64_t dev, uint64_t ino)
 {
 	union {
-		struct id_of_file id;
+		struct nuc_file_id id;
 		uint64_t all[18];
 	} st;
-	long r = nuc_sys(__NR_fstat, fd, &st);
+	long r;
 
+	st.id.dev = st.id.ino = 0; /* analysers do not see what a raw system call writes */
+	r = nuc_sys(__NR_fstat, fd, &st);
 	if (r < 0)
 		return r;
 	return st.id.dev == dev && st.id.ino == ino ? 0 : -ESTALE;
@@ -220,11 +237,14 @@ static long bind_in_root(struct nuc_context *c, const struct nuc_bind *b, int id
 	src = nuc_sys(__NR_openat2, AT_FDCWD_, str(c, b->src), &how, sizeof(how));
 	if (src < 0)
 		return src;
-	if (b->ino) {
-		r = same_file(src, b->dev, b->ino);
-		if (r < 0)
-			return closing(src, r);
+	r = b->ino ? same_file(src, b->dev, b->ino) : 0;
+	if (r == 0 && c->sources) {
+		const struct nuc_file_id *was = &c->sources[c->step - c->plan->first[NUC_PROG_CHILD]];
+
+		r = same_file(src, was->dev, was->ino);
 	}
+	if (r < 0)
+		return closing(src, r);
 	tree = nuc_sys(__NR_open_tree, src, "",
 		       AT_EMPTY_PATH_ | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC |
 			       (b->is_dir ? AT_RECURSIVE_ : 0));

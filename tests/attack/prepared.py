@@ -1,13 +1,14 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""nucleus run, in a sandbox that was made ahead: for the attack suite.
+"""nucleus run, in a sandbox that was made ahead, or whose root is a copy: for the attack suite.
 
     prepared.py run [FLAGS] -- PROGRAM [ARGUMENTS]
 
 Flags, messages and exit status are those of `nucleus run`, as far as the suite needs them.
 NUCLEUS_LIBRARY names the library, and PREPARED_STREAMS, "N,N,N", what the program has as 0, 1 and
-2, if it is not our own. It ends with 125 if the sandbox is not one that was made ahead: the suite
-would be about others.
+2, if it is not our own. With PREPARED_HOW=again nothing is made ahead, but the program is the fourth that
+the object starts, whose root is a copy of what the third has built. It ends with 125 if the sandbox is not such a
+one: the suite would be about others.
 """
 
 import glob
@@ -67,8 +68,33 @@ def children():
     return found
 
 
+def streams():
+    """Not None, which is /dev/null for stdin."""
+    return dict(zip(("stdin", "stdout", "stderr"), map(int, STREAMS.split(","))))
+
+
+def status(process):
+    returncode = process.wait()
+    if process.outcome == "timed out":
+        return TIMED_OUT
+    return SIGNALLED - returncode if returncode < 0 else returncode
+
+
+def run_again(policy, program):
+    policy.set_timing()
+    for _ in range(3):
+        nucleus.run(["/bin/true"], policy=policy)
+    with nucleus.Popen(program, policy=policy, **streams()) as process:
+        result = status(process)
+        if any(row.what.startswith("bind ") for row in process.timing):
+            raise NotPreparedError("the fourth start has built a root of its own")
+        return result
+
+
 def run(options, program):
     policy = nucleus.Policy(options)
+    if os.environ.get("PREPARED_HOW") == "again":
+        return run_again(policy, program)
     policy.prepare(1)
     # The maker clones in the background: what it has made is seen before there is a program.
     end = time.monotonic() + patience(60)
@@ -77,15 +103,10 @@ def run(options, program):
             raise NotPreparedError("no sandbox was made ahead")
         os.sched_yield()
     ahead = children()
-    # Not None, which is /dev/null for stdin.
-    streams = dict(zip(("stdin", "stdout", "stderr"), map(int, STREAMS.split(","))))
-    with nucleus.Popen(program, policy=policy, **streams) as process:
+    with nucleus.Popen(program, policy=policy, **streams()) as process:
         if process.pid not in ahead:
             raise NotPreparedError(f"sandbox {process.pid} is not one that was made ahead: {ahead}")
-        returncode = process.wait()
-        if process.outcome == "timed out":
-            return TIMED_OUT
-        return SIGNALLED - returncode if returncode < 0 else returncode
+        return status(process)
 
 
 def main():

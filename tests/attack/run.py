@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """The attack suite: hostile acts in sandboxes, judged from inside and from outside.
 
-    run.py --nucleus PATH [--user root|nobody-12345] [--only WORD] [--prepared]
+    run.py --nucleus PATH [--user root|nobody-12345] [--only WORD] [--prepared | --again]
 
 One line per case, and at the end "N passed, N failed". An act passes when the layer that must stop
 it did (inside: by the errno or signal that is this layer's), and when nothing outside has changed.
@@ -10,7 +10,8 @@ Some acts are tried again with seccomp or Landlock switched off: those that othe
 too have to fail again, and those that this layer alone stops have to get through, which shows that
 it is the layer and not a mistake in the act.
 
-With --prepared all of it is in sandboxes that were made ahead of their programs (prepared.py).
+With --prepared all of it is in sandboxes that were made ahead of their programs, with --again in those whose root is
+a copy of one that was built before (prepared.py).
 """
 
 import argparse
@@ -313,6 +314,7 @@ def main():
     parser.add_argument("--only", help="acts whose name has this word in it")
     parser.add_argument("--prepared", action="store_true",
                         help="in sandboxes that were made ahead of their programs")
+    parser.add_argument("--again", action="store_true", help="in the fourth sandbox of each object")
     args = parser.parse_args()
     become(args.user)
     nucleus = os.path.abspath(args.nucleus)
@@ -321,13 +323,14 @@ def main():
     if not os.access(nucleus, os.X_OK) or not os.access(program, os.X_OK):
         print(f"FAIL {nucleus} or {program} is missing: build first\n0 passed, 1 failed")
         return 1
-    if args.prepared:
+    if args.prepared or args.again:
         os.environ["NUCLEUS_LIBRARY"] = races.library_of(nucleus)[0]
+        os.environ["PREPARED_HOW"] = "again" if args.again else "ahead"
     os.chdir("/")
     tally = Tally(args.only)
     host = Host(program)
     try:
-        Suite(nucleus, host, tally, args.prepared).all()
+        Suite(nucleus, host, tally, args.prepared or args.again).all()
     except Exception:  # pylint: disable=broad-except
         traceback.print_exc(file=sys.stdout)
         tally.case(False, "run.py", "(exception)", "the suite did not run to its end")

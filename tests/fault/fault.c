@@ -14,7 +14,7 @@
 #include "fault.h"
 
 /* "group" has one wherever it can be had: as root, and where the user's groups are delegated. */
-const char *const kinds[] = { "bind", "copy", "group", "ahead", NULL };
+const char *const kinds[] = { "bind", "copy", "group", "ahead", "again", NULL };
 static int passed, failed;
 static char project[] = "/tmp/nucleus-fault-XXXXXX";
 static bool made; /* it is: its name may still end in X */

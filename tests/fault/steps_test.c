@@ -5,6 +5,7 @@
  *   kill     the caller is killed while the sandbox's child or init is at its nth call: nothing is left
  *   sandbox  the nth call of child or init fails: the launch fails, or the call is one whose failure
  *            changes nothing of what is enforced (they are listed); nothing is left
+ *   end      child or init is killed at its nth call: the launch fails, or was made without that one; nothing is left
  *   caller   the nth call of the caller fails: the launch fails or succeeds; nothing is left
  */
 #include <errno.h>
@@ -18,8 +19,10 @@
 
 #include "fault.h"
 
-enum disturbance { KILL, FAIL_IN_SANDBOX, FAIL_IN_CALLER };
+enum disturbance { KILL, KILL_IN_SANDBOX, FAIL_IN_SANDBOX, FAIL_IN_CALLER };
 
+/* For a user's host, too: no file of it is there. */
+#define SEES_A_SANDBOX "test ! -e /root && test ! -e /boot && test -r /etc/passwd && test -w /tmp"
 #define MAX_TRACEES 32
 #define TIME_LIMIT_S 20
 
@@ -36,9 +39,10 @@ struct trace {
 		pid_t parent;	/* who has cloned it; 0 for the caller */
 		bool late;	/* it was cloned when a call had been disturbed */
 		bool replace;	/* its present call is to give -ENOMEM */
-	} tracees[MAX_TRACEES]; /* in the order of their birth: caller, init, program */
-	int n;
+	} tracees[MAX_TRACEES]; /* in the order of their birth: caller, who builds for others, init, program */
+	int n, init;		/* that of the first who has executed something; 0: none yet */
 	bool running;		/* the program has been executed */
+	bool forked;		/* when a call was disturbed, its process had a child: init, whose program may have run */
 	bool stuck;
 };
 
@@ -57,7 +61,7 @@ static bool counts(struct trace *t, pid_t pid)
 {
 	long who = find(t, pid) - t->tracees;
 
-	if (!t->begun || t->ended || (t->running && who > 1))
+	if (!t->begun || t->ended || (t->running && who > t->init))
 		return false;
 	return (who == 0) == (t->what == FAIL_IN_CALLER);
 }
@@ -67,17 +71,25 @@ static void on_entry(struct trace *t, pid_t pid, const struct __ptrace_syscall_i
 	struct user_regs_struct regs;
 
 	if (pid == t->victim.pid && info->entry.nr == PHASE_CALL) {
-		t->begun |= info->entry.args[0] == PHASE_BEGIN;
 		t->ended |= info->entry.args[0] == PHASE_END;
+		if (info->entry.args[0] == PHASE_BEGIN) {
+			t->begun = true;
+			/* What was started before has ended. */
+			t->running = false;
+			t->init = 0;
+			t->n = 1;
+		}
 		return;
 	}
 	if (!counts(t, pid) || t->seen++ != t->at)
 		return;
 	t->call = (long)info->entry.nr;
 	t->disturbed = pid;
+	for (int i = 0; i < t->n; i++)
+		t->forked |= t->tracees[i].parent == pid;
 	memcpy(t->args, info->entry.args, sizeof(t->args));
-	if (t->what == KILL) {
-		kill(t->victim.pid, SIGKILL);
+	if (t->what == KILL || t->what == KILL_IN_SANDBOX) {
+		kill(t->what == KILL ? t->victim.pid : pid, SIGKILL);
 		return;
 	}
 	/*
@@ -116,12 +128,21 @@ static void on_birth(struct trace *t, pid_t parent)
 	tracee->late = t->call >= 0;
 }
 
+static void on_exec(struct trace *t, pid_t pid)
+{
+	if (t->init)
+		t->running = true;
+	else
+		t->init = (int)(find(t, pid) - t->tracees);
+}
+
 /* What signal to give on to the tracee. */
 static int on_stop(struct trace *t, pid_t pid, int status)
 {
 	struct __ptrace_syscall_info info;
 
-	t->running |= status >> 16 == PTRACE_EVENT_EXEC && find(t, pid) - t->tracees > 1;
+	if (status >> 16 == PTRACE_EVENT_EXEC)
+		on_exec(t, pid);
 	if (status >> 16 == PTRACE_EVENT_CLONE || status >> 16 == PTRACE_EVENT_FORK ||
 	    status >> 16 == PTRACE_EVENT_VFORK)
 		on_birth(t, pid);
@@ -274,7 +295,8 @@ static const char *harmless(const struct trace *t)
 
 /*
  * Whether the sandbox that was started was made without the call: it was its init's, or its program's, or
- * before it its maker's. Ahead of its program a sandbox may fail: then another one is started.
+ * before it its maker's. Ahead of its program a sandbox may fail: then another one is started; and what builds for
+ * others, then the launch does it alone.
  */
 static bool was_done_without(struct trace *t, const struct verdict *v)
 {
@@ -286,7 +308,7 @@ static bool was_done_without(struct trace *t, const struct verdict *v)
 
 static void fail_each_call_in_sandbox(const char *kind)
 {
-	const bool ahead = !strcmp(kind, "ahead");
+	const bool again = !strcmp(kind, "again"), ahead = again || !strcmp(kind, "ahead");
 	int at, refused = 0;
 
 	for (at = 0; at < 10000; at++) {
@@ -300,19 +322,48 @@ static void fail_each_call_in_sandbox(const char *kind)
 		      "%s: %s failed: no verdict, or a process is left", kind, describe(&t));
 		check(v.spawned < 0 || harmless(&t) || !was_done_without(&t, &v),
 		      "%s: %s failed, and the launch went on", kind, describe(&t));
-		check(v.leaked == 0, "%s: %s failed: %d descriptors or children are left", kind,
-		      describe(&t), v.leaked);
+		/* Who builds for others shares the caller's descriptors: not closed is open, and the test's doing. */
+		check(v.leaked == 0 || (again && t.call == SYS_close),
+		      "%s: %s failed: %d descriptors or children are left", kind, describe(&t), v.leaked);
 		refused += v.spawned < 0 || (ahead && !harmless(&t));
 		victim_done(&t.victim);
 	}
 	check(refused > 50, "%s: only %d of %d calls were held to be needed", kind, refused, at);
 }
 
+/* What is started without the one that was killed is a whole sandbox, in which the program does what it should. */
+static void kill_each_in_sandbox(const char *kind)
+{
+	const bool again = !strcmp(kind, "again");
+	int at, refused = 0;
+
+	for (at = 0; at < 10000; at++) {
+		struct trace t = new_trace(KILL_IN_SANDBOX, at);
+		struct verdict v = { 0 };
+		bool told = run(&t, kind, SEES_A_SANDBOX, &v);
+
+		if (t.call < 0)
+			break;
+		check(!t.stuck && told && survivors(&t.victim) == 0, "%s: killed at %s: no verdict, or a process is left",
+		      kind, describe(&t));
+		check(v.spawned < 0 || was_done_without(&t, &v) || (v.outcome == 1 && v.code == 0),
+		      "%s: killed at %s: outcome %d, code %d", kind, describe(&t), v.outcome, v.code);
+		check(v.leaked == 0, "%s: killed at %s: %d descriptors or children are left", kind, describe(&t),
+		      v.leaked);
+		/* Who builds for others is missed by nobody, nor is who fails in what that has built; but no program runs twice. */
+		check(!again || v.spawned == 0 || t.forked, "%s: killed at %s: the launch was not made without that one", kind,
+		      describe(&t));
+		refused += v.spawned < 0;
+		victim_done(&t.victim);
+	}
+	check(again ? at > 100 : refused > 50, "%s: of %d that were killed %d were missed", kind, at, refused);
+}
+
 /* ---- failure in the caller ---------------------------------------------------------------------------------- */
 
 static void fail_each_call_in_caller(const char *kind)
 {
-	const bool ahead = !strcmp(kind, "ahead");
+	const bool ahead = !strcmp(kind, "ahead") || !strcmp(kind, "again");
 	int at, refused = 0;
 
 	for (at = 0; at < 10000; at++) {
@@ -330,8 +381,8 @@ static void fail_each_call_in_caller(const char *kind)
 		/* All that a caller writes before the start are limits, and the delegation of them. */
 		check(t.call != SYS_write || v.spawned < 0, "%s: %s failed, and the launch went on", kind,
 		      describe(&t));
-		/* What was not closed is open: that is the test's doing; and getpid(2) cannot fail. */
-		check(v.leaked == 0 || t.call == SYS_close || t.call == SYS_getpid,
+		/* What was not closed, or reaped, is there: that is the test's doing; and getpid(2) cannot fail. */
+		check(v.leaked == 0 || t.call == SYS_close || t.call == SYS_waitid || t.call == SYS_getpid,
 		      "%s: the caller's %s failed: %d descriptors or children are left", kind,
 		      describe(&t), v.leaked);
 		refused += v.spawned < 0;
@@ -353,6 +404,8 @@ int main(int argc, char **argv)
 		if (!is_wanted(kinds[i], argv))
 			continue;
 		kill_at_each_call(kinds[i]);
+		if (strcmp(kinds[i], "ahead") != 0)
+			kill_each_in_sandbox(kinds[i]);
 		fail_each_call_in_sandbox(kinds[i]);
 		fail_each_call_in_caller(kinds[i]);
 	}

@@ -2,9 +2,9 @@
 /*
  * fault-victim MARKER KIND PROJECT PROGRAM: makes a sandbox, says 'R' on 1, waits for a byte on 0,
  * launches PROGRAM with the marker among its arguments, tells how that went; of kind "apply" it
- * applies the policy until it is killed; of kind "ahead" it has one made ahead. The argument stands in
- * the command line of every process that comes of it, but of a maker and what it makes: also of the
- * child, which shares this memory.
+ * applies the policy until it is killed; of kind "ahead" it has one made ahead; of kind "again" it is its third
+ * launch, which builds what all later ones copy. The argument stands in the command line of every process that
+ * comes of it, but of a maker and what it makes: also of the child, which shares this memory.
  */
 #include <dirent.h>
 #include <sys/syscall.h>
@@ -33,6 +33,18 @@ static int count_own(void)
 static int set(nucleus_policy *p, const char *key, const char *value)
 {
 	return nucleus_policy_set(p, key, value, NULL);
+}
+
+static bool start_once(nucleus_sandbox *sandbox)
+{
+	nucleus_process *p = NULL;
+	int outcome = -1, code = -1;
+
+	if (nucleus_sandbox_spawn(sandbox, (const char *const[]){ "true", NULL }, &p, NULL) < 0)
+		return false;
+	nucleus_process_wait(p, -1, &outcome, &code, NULL);
+	nucleus_process_close(p);
+	return outcome == NUCLEUS_OUTCOME_EXITED && code == 0;
 }
 
 int main(int argc, char **argv)
@@ -71,6 +83,8 @@ int main(int argc, char **argv)
 		if (nucleus_sandbox_apply_policy(sandbox, policy, NULL) < 0)
 			return 2;
 
+	if (!strcmp(argv[2], "again") && (!start_once(sandbox) || !start_once(sandbox)))
+		return 2;
 	syscall(PHASE_CALL, PHASE_BEGIN);
 	if (!strcmp(argv[2], "ahead"))
 		nucleus_sandbox_prepare(sandbox, 1, NULL);

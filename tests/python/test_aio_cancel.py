@@ -16,7 +16,7 @@ import pytest
 
 import nucleus
 import nucleus.aio
-from aio_case import (FOREVER, PATIENCE, children, descriptors, nothing_left, on_loop,  # noqa: F401
+from aio_case import (FOREVER, PATIENCE, children, descriptors, keep_root, nothing_left, on_loop,  # noqa: F401
                       open_files, warm)
 from nucleus.aio import PIPE, create_process, run
 
@@ -260,7 +260,7 @@ def test_cancelled_among_many():
             while (descriptors(), children()) != before:
                 await asyncio.sleep(0.01)
     policy = nucleus.Policy()
-    nucleus.run(["true"], policy=policy)  # compiled, it keeps descriptors
+    keep_root(policy)
     on_loop(main())
 
 

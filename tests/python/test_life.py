@@ -45,10 +45,12 @@ def test_keyboard_interrupts(what):
             pass
     lost = []
     sys.unraisablehook = lambda u: lost.append(u)
-    started = time.monotonic()
-    for _ in range(10):
+    times = []
+    for _ in range(11):
+        started = time.monotonic()
         once()
-    usual = (time.monotonic() - started) / 10
+        times.append(time.monotonic() - started)
+    usual = sorted(times)[5]  # the first ones compile, and build what later ones copy
     gc.collect()
     before = fds(), children()
     wanted, hit, sent, go = int(sys.argv[1]), 0, [], threading.Semaphore(0)
@@ -465,6 +467,7 @@ def test_the_callers_end_is_the_sandboxes():
 def test_few_descriptors():
     """It works, or says so, with any number of them, and nothing is left."""
     code = COUNT + """
+    import re
     policy = nucleus.Policy()
     nucleus.run(["true"], policy=policy)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -479,7 +482,10 @@ def test_few_descriptors():
             ends.append(None)
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-        assert leftovers(before) == ({}, []), (n, leftovers(before))
+        left, children_left = leftovers(before)
+        # From its second start on an object keeps these: the caller's mounts, and the root that starts copy.
+        left = {fd: to for fd, to in left.items() if not re.search(r"/mountinfo$|^(mnt|user):", to)}
+        assert (left, children_left) == ({}, []), (n, left, children_left)
     assert ends[0] is None and ends[-1] is True and False not in ends, ends
     """
     run_python(code, env={"PYTHONWARNINGS": "ignore"})
