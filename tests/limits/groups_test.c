@@ -176,6 +176,41 @@ START_TEST(what_has_ended_cannot_be_frozen)
 }
 END_TEST
 
+/* How many binds were made for it. */
+static int binds_of(nucleus_process *p)
+{
+	const char *what;
+	uint64_t ns;
+	int n = 0;
+
+	for (size_t i = 0; nucleus_process_timing(p, i, NULL, &what, &ns) == 0; i++)
+		n += !strncmp(what, "bind ", 5);
+	return n;
+}
+
+/* Those that copy a root are born in groups as all others. */
+START_TEST(starts_of_one_object_are_each_in_a_group)
+{
+	nucleus_sandbox *s = make_sandbox(with_limits);
+
+	ck_assert_int_eq(nucleus_sandbox_set_timing(s, 1), 0);
+	for (int i = 1; i <= 5; i++) {
+		nucleus_process *p = spawn(s, ARGV("sleep", "600"));
+
+		ck_assert_uint_eq(figure(p, "processes"), 2);
+		ck_assert_uint_gt(figure(p, "memory-bytes"), 0);
+		ck_assert_int_eq(nucleus_process_signal(p, SIGKILL), 0);
+		ck_assert_int_eq(nucleus_process_wait(p, -1, NULL, NULL, NULL), 0);
+		if (i < 3)
+			ck_assert_int_gt(binds_of(p), 10);
+		else
+			ck_assert_int_eq(binds_of(p), 0);
+		nucleus_process_close(p);
+	}
+	nucleus_sandbox_free(s);
+}
+END_TEST
+
 START_TEST(frozen_it_can_be_ended)
 {
 	char *self = describe_self();
@@ -377,6 +412,7 @@ int main(int argc, char **argv)
 	tcase_add_test(t, without_a_group_there_is_nothing_to_count_or_freeze);
 	tcase_add_test(t, frozen_it_does_not_work_and_thawed_it_does);
 	tcase_add_test(t, what_has_ended_cannot_be_frozen);
+	tcase_add_test(t, starts_of_one_object_are_each_in_a_group);
 	tcase_add_test(t, frozen_it_can_be_ended);
 	tcase_add_test(t, out_of_memory_is_an_outcome_of_its_own);
 	tcase_add_test(t, a_start_that_fails_leaves_no_group);
