@@ -37,6 +37,8 @@ RESIDENT = {"10 MB": 0.01, "1 GB": 1.0, "8 GB": 8.0}
 SPARE = 2.0  # GiB that must be left then
 PRIVATE = ("All contenders ran in one mount and control group namespace of the bench's own, for the sake of crun "
            "and podman: see benches/peers.py. Entering it is not measured.")
+AGAIN = (f"{CALL} is that of an object which is used again, and so copies its root from its third start on: "
+         "`nucleus run`, which starts once, builds one.")
 PAUSE = 60  # ms: what was taken is made again after 20 ms, which takes as long as a start
 
 
@@ -77,7 +79,7 @@ class Bench:
               targets: Sequence[Target]) -> Group:
         values, more = drive.measure(self.launcher, self.corner.enter(), contenders, self.place.rounds(rounds))
         names = [str(c["name"]) for c in contenders]
-        notes = [PRIVATE] if os.geteuid() == 0 else []
+        notes = [AGAIN, *([PRIVATE] if os.geteuid() == 0 else [])]
         if AHEAD in names:
             notes.append(f"After a start of what was made ahead, {PAUSE} ms of rest, in which the next is made.")
         return Group("start", f"{title}, {self.user.name}", "us", PLAIN, values, {**left_out, **more}, list(targets),
