@@ -114,9 +114,10 @@ static long enter_copy(struct nuc_context *c)
 	r = which_mount(r, &is);
 	if (r < 0)
 		return r;
+	if (is.file.dev != c->root.file.dev || is.file.ino != c->root.file.ino)
+		return -ESTALE;
 	/* The same directory, mounted elsewhere: else this would still be what is kept. */
-	return is.file.dev == c->root.file.dev && is.file.ino == c->root.file.ino && is.mount != c->root.mount ? 0 :
-														 -ESTALE;
+	return is.mount == c->root.mount ? -ESTALE : 0;
 }
 
 /* All is done that starts have in common. What is told in the caller's memory holds if `finished` does. */

@@ -12,7 +12,7 @@ struct nuc_seccomp_params {
 };
 
 /*
- * Compiles the default list into a BPF program (libseccomp, binary tree). The filter refuses x32
+ * Compiles the default list into a BPF program (libseccomp, then shrink.h). The filter refuses x32
  * and 32-bit entry by killing the process. `*ret` is owned by the caller. -ENOTSUP, -ENOMEM, or an
  * errno of memfd_create(2).
  */

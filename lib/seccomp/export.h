@@ -18,8 +18,8 @@ static inline void nuc_seccomp_release(scmp_filter_ctx *context)
 #define _cleanup_seccomp_ _cleanup_(nuc_seccomp_release)
 
 /*
- * The prologue and libseccomp's program behind it; `*ret` is the caller's, free(). -E2BIG: more
- * than BPF_MAXINSNS; -ENOMEM, -ENOTSUP or an errno of memfd_create(2).
+ * The prologue and libseccomp's program behind it, made shorter where that can be done (shrink.h);
+ * `*ret` is the caller's, free(). -E2BIG: more than BPF_MAXINSNS before that; -ENOMEM, -ENOTSUP or an errno of memfd_create(2).
  */
 int nuc_seccomp_export(scmp_filter_ctx context, const struct sock_filter *prologue,
 		       size_t n_prologue, struct sock_filter **ret, size_t *ret_count);

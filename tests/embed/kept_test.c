@@ -218,40 +218,44 @@ START_TEST(a_forked_child_looks_for_itself)
 }
 END_TEST
 
-/* As the one who was forked, in its own eyes: both are process 1. */
-START_TEST(a_child_with_the_same_number_looks_for_itself)
+/* In a child that is process 1 of a pid namespace, as the one that it forks is in its own: both have the same number. */
+static void expect_in_first_process(int (*body)(void), int wanted)
 {
 	pid_t child = (pid_t)syscall(__NR_clone, CLONE_NEWPID | SIGCHLD, 0, 0, 0, 0);
 	int status;
 
 	ck_assert_int_ge(child, 0);
-	if (child == 0) {
-		start(3);
-		if (getpid() != 1 || binds() != 0)
-			_exit(100);
-		_exit(binds_of_a_child(CLONE_NEWPID, 3));
-	}
+	if (child == 0)
+		_exit(getpid() == 1 ? body() : 99);
 	ck_assert_int_eq(waitpid(child, &status, 0), child);
 	ck_assert(WIFEXITED(status));
-	ck_assert_int_eq(WEXITSTATUS(status), 1);
+	ck_assert_int_eq(WEXITSTATUS(status), wanted);
+}
+
+static int kept_in_a_fork(void)
+{
+	start(3);
+	return binds() == 0 ? binds_of_a_child(CLONE_NEWPID, 3) : 100;
+}
+
+START_TEST(a_child_with_the_same_number_looks_for_itself)
+{
+	expect_in_first_process(kept_in_a_fork, 1);
 }
 END_TEST
 
+static int made_ahead_in_a_fork(void)
+{
+	if (nucleus_sandbox_prepare(sandbox, 1, NULL) < 0 || binds() != 0)
+		return 100;
+	if (binds_of_a_child(CLONE_NEWPID, 1) != 1)
+		return 101;
+	return binds() ? 102 : 0;
+}
+
 START_TEST(what_is_made_ahead_is_not_for_a_child_with_the_same_number)
 {
-	pid_t child = (pid_t)syscall(__NR_clone, CLONE_NEWPID | SIGCHLD, 0, 0, 0, 0);
-	int status;
-
-	ck_assert_int_ge(child, 0);
-	if (child == 0) {
-		if (nucleus_sandbox_prepare(sandbox, 1, NULL) < 0 || binds() != 0)
-			_exit(100);
-		if (binds_of_a_child(CLONE_NEWPID, 1) != 1)
-			_exit(101);
-		_exit(binds() ? 102 : 0);
-	}
-	ck_assert_int_eq(waitpid(child, &status, 0), child);
-	ck_assert_int_eq(status, 0);
+	expect_in_first_process(made_ahead_in_a_fork, 0);
 }
 END_TEST
 
