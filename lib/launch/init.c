@@ -222,6 +222,14 @@ static void end_others(void)
 		nuc_sys(__NR_kill, -1, SIGKILL_);
 }
 
+/* Without a report: the caller reads that there is none. */
+__attribute__((noreturn)) static void end_untold(void)
+{
+	end_others();
+	nuc_observe_end();
+	quit(1);
+}
+
 static void end(uint32_t kind, int32_t value, uint64_t started)
 {
 	struct nuc_report r = { .kind = kind, .value = value };
@@ -255,18 +263,23 @@ static void reap(long program, uint64_t started)
 	for (;;) {
 		struct child_info i = { .pid = 0 };
 		int status;
-		long pid;
+		long r;
 
 		/* It is looked at before it is reaped: its name goes with it. */
-		if (nuc_sys(__NR_waitid, 0 /* P_ALL */, 0, &i, 1 | 4 | 0x1000000 /* WNOHANG, WEXITED, WNOWAIT */,
-			    0) < 0 || !i.pid)
+		r = nuc_sys(__NR_waitid, 0 /* P_ALL */, 0, &i, 1 | 4 | 0x1000000 /* WNOHANG, WEXITED, WNOWAIT */, 0);
+		if (r == -ECHILD || (r == 0 && !i.pid))
 			return;
+		/* Their signal has been read: it would not be told again that they have ended. */
+		if (r < 0)
+			end_untold();
 		if (ctx.plan->observe && i.code != 1 /* CLD_EXITED */ && i.status == SIGSYS_)
 			nuc_observe_killed(i.pid);
-		pid = nuc_sys(__NR_wait4, i.pid, &status, 1 /* WNOHANG */, 0);
-		if (pid <= 0)
+		r = nuc_sys(__NR_wait4, i.pid, &status, 1 /* WNOHANG */, 0);
+		if (r < 0)
+			end_untold();
+		if (r == 0)
 			return;
-		if (pid != program)
+		if (r != program)
 			continue;
 		if ((status & 0x7f) == 0)
 			end(NUC_REPORT_EXITED, (status >> 8) & 0xff, started);
@@ -325,11 +338,8 @@ static void live(long program, long signals, int listener, uint64_t started)
 			timeout = &left;
 		}
 		nuc_sys(__NR_ppoll, fds, 4, timeout, 0, 0);
-		if (fds[1].revents || fds[2].revents) {
-			end_others();
-			nuc_observe_end();
-			quit(1);
-		}
+		if (fds[1].revents || fds[2].revents)
+			end_untold();
 		/* One, then the others again: whoever floods init with calls delays nothing else. */
 		if (fds[3].revents & POLLIN)
 			nuc_observe_one();

@@ -6,13 +6,13 @@
  *   sandbox  the nth call of child or init fails: the launch fails, or the call is one whose failure
  *            changes nothing of what is enforced (they are listed); nothing is left
  *   end      child or init is killed at its nth call: the launch fails, or was made without that one; nothing is left
+ *   life     the nth call of init's fails once the program runs: the caller is told an outcome; nothing is left
  *   caller   the nth call of the caller fails: the launch fails or succeeds; nothing is left
  */
 #include <errno.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
-#include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/user.h>
 #include <sys/wait.h>
@@ -20,7 +20,7 @@
 
 #include "fault.h"
 
-enum disturbance { KILL, KILL_IN_SANDBOX, FAIL_IN_SANDBOX, FAIL_IN_CALLER };
+enum disturbance { KILL, KILL_IN_SANDBOX, FAIL_IN_SANDBOX, FAIL_IN_LIFE, FAIL_IN_CALLER };
 
 /* For a user's host, too: no file of it is there. */
 #define SEES_A_SANDBOX "test ! -e /root && test ! -e /boot && test -r /etc/passwd && test -w /tmp"
@@ -40,6 +40,7 @@ struct trace {
 		pid_t parent;	/* who has cloned it; 0 for the caller */
 		bool late;	/* it was cloned when a call had been disturbed */
 		bool replace;	/* its present call is to give -ENOMEM */
+		bool lives;	/* it is an init that watches: the launch is over for it, whenever the caller learns of that */
 	} tracees[MAX_TRACEES]; /* in the order of their birth: caller, who builds for others, init, program */
 	int n, init;		/* that of the first who has executed something; 0: none yet */
 	bool running;		/* the program has been executed */
@@ -60,8 +61,11 @@ static struct tracee *find(struct trace *t, pid_t pid)
 
 static bool counts(struct trace *t, pid_t pid)
 {
-	long who = find(t, pid) - t->tracees;
+	const struct tracee *tracee = find(t, pid);
+	long who = tracee - t->tracees;
 
+	if (t->what == FAIL_IN_LIFE || (t->what == FAIL_IN_SANDBOX && tracee->lives))
+		return t->what == FAIL_IN_LIFE && tracee->lives;
 	if (!t->begun || t->ended || (t->running && who > t->init))
 		return false;
 	return (who == 0) == (t->what == FAIL_IN_CALLER);
@@ -82,6 +86,9 @@ static void on_entry(struct trace *t, pid_t pid, const struct __ptrace_syscall_i
 		}
 		return;
 	}
+	/* Nobody else has a use for it. */
+	if (t->running && info->entry.nr == SYS_ppoll)
+		find(t, pid)->lives = true;
 	if (!counts(t, pid) || t->seen++ != t->at)
 		return;
 	t->call = (long)info->entry.nr;
@@ -281,15 +288,6 @@ static const char *harmless(const struct trace *t)
 		return "for statistics";
 	case SYS_futex:
 		return "the word is looked at again, and the wait entered again";
-	case SYS_ppoll:
-		return "the launch is over: init watches";
-	case SYS_read:
-		return t->args[2] == sizeof(struct signalfd_siginfo) ?
-			       "the launch is over: the signal is still there, and init reads again" :
-			       NULL;
-	case SYS_getpid:
-	case SYS_kill:
-		return "the program is over: init's exit ends the others, too";
 	case SYS_prctl:
 		return t->args[0] == PR_SET_PDEATHSIG && !t->args[1] ? "an end that comes too early"
 								      : NULL;
@@ -362,6 +360,27 @@ static void kill_each_in_sandbox(const char *kind)
 	check(again ? at > 100 : refused > 50, "%s: of %d that were killed %d were missed", kind, at, refused);
 }
 
+/* No program is waited for in vain, whatever fails in who should tell of its end; and none is said to have failed that did not. */
+static void fail_each_call_in_life(const char *kind)
+{
+	int at;
+
+	for (at = 0; at < 10000; at++) {
+		struct trace t = new_trace(FAIL_IN_LIFE, at);
+		struct verdict v = { 0 };
+		bool told = run(&t, kind, "true", &v);
+
+		if (t.call < 0)
+			break;
+		check(!t.stuck && told && survivors(&t.victim) == 0, "%s: init's %s failed: no verdict, or a process is left",
+		      kind, describe(&t));
+		check(v.outcome != 1 || v.code == 0, "%s: init's %s failed: code %d", kind, describe(&t), v.code);
+		check(v.leaked == 0, "%s: init's %s failed: %d descriptors or children are left", kind, describe(&t), v.leaked);
+		victim_done(&t.victim);
+	}
+	check(at > 5, "%s: only %d calls were seen", kind, at);
+}
+
 /* ---- failure in the caller ---------------------------------------------------------------------------------- */
 
 static void fail_each_call_in_caller(const char *kind)
@@ -410,6 +429,9 @@ int main(int argc, char **argv)
 		if (strcmp(kinds[i], "ahead") != 0)
 			kill_each_in_sandbox(kinds[i]);
 		fail_each_call_in_sandbox(kinds[i]);
+		/* It is the same of all who have executed init. */
+		if (!strcmp(kinds[i], "bind") || !strcmp(kinds[i], "group"))
+			fail_each_call_in_life(kinds[i]);
 		fail_each_call_in_caller(kinds[i]);
 	}
 	after = describe_host();
