@@ -176,6 +176,36 @@ START_TEST(tests_farther_than_a_jump)
 }
 END_TEST
 
+/* The number, then questions of arguments that have two ways to the next one, then the number again. */
+static void put_ways(struct program *p, uint32_t questions)
+{
+	p->n = 0;
+	put(p, (struct sock_filter)LD(NR));
+	put(p, (struct sock_filter)IF(JGE, 1000, 0, 1));
+	put(p, (struct sock_filter)RET(SECCOMP_RET_KILL_PROCESS));
+	for (uint32_t i = 0; i < questions; i++) {
+		put(p, (struct sock_filter)LD(ARG(i % 3)));
+		put(p, (struct sock_filter)IF(JEQ, i, 0, 3));
+		put(p, (struct sock_filter)LD(ARG(3 + i % 3)));
+		put(p, (struct sock_filter)IF(JEQ, i, 0, 1));
+		put(p, (struct sock_filter)RET(SECCOMP_RET_ERRNO | i));
+	}
+	put(p, (struct sock_filter)LD(NR));
+	put(p, (struct sock_filter)IF(JEQ, 3, 0, 1));
+	put(p, (struct sock_filter)RET(SECCOMP_RET_ALLOW));
+	put(p, (struct sock_filter)RET(SECCOMP_RET_KILL_PROCESS));
+}
+
+/* 2 to the 60th: who walked them all would not end. */
+START_TEST(more_ways_than_can_be_walked)
+{
+	static struct program p;
+
+	put_ways(&p, 60);
+	ck_assert_uint_eq(check(&p, INPUTS), 0);
+}
+END_TEST
+
 START_TEST(neighbours_are_one_range)
 {
 	static struct program p;
@@ -273,6 +303,7 @@ int main(void)
 	tcase_add_test(t, random_programs_say_the_same);
 	tcase_add_test(t, answers_farther_than_a_jump);
 	tcase_add_test(t, tests_farther_than_a_jump);
+	tcase_add_test(t, more_ways_than_can_be_walked);
 	tcase_add_test(t, neighbours_are_one_range);
 	tcase_add_test(t, an_allowed_call_asks_for_its_number_only);
 	tcase_add_test(t, the_built_in_list_is_short);
