@@ -2,6 +2,7 @@
 #include <dirent.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #include "embed.h"
 
@@ -84,6 +85,25 @@ int64_t now_ms(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+int count_threads(void)
+{
+	struct stat st;
+
+	/* A directory with one in it for each, and two links more. */
+	ck_assert_int_eq(stat("/proc/self/task", &st), 0);
+	return (int)st.st_nlink - 2;
+}
+
+void await_threads(int n)
+{
+	const int64_t start = now_ms();
+
+	while (count_threads() > n) {
+		ck_assert_int_lt(now_ms() - start, 30000);
+		poll(NULL, 0, 1);
+	}
 }
 
 /* ---- the caller, described ------------------------------------------------------------------------- */

@@ -331,6 +331,7 @@ static void *run_many(void *each)
 
 static void run_threads(int n)
 {
+	const int alone = count_threads();
 	pthread_t threads[THREADS];
 	int each = n / THREADS;
 
@@ -338,6 +339,7 @@ static void run_threads(int n)
 		ck_assert_int_eq(pthread_create(&threads[i], NULL, run_many, &each), 0);
 	for (int i = 0; i < THREADS; i++)
 		ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
+	await_threads(alone);
 }
 
 static long resident_kib(void)
