@@ -86,8 +86,11 @@ static void on_entry(struct trace *t, pid_t pid, const struct __ptrace_syscall_i
 		}
 		return;
 	}
-	/* Nobody else has a use for it. */
-	if (t->running && info->entry.nr == SYS_ppoll)
+	/*
+	 * Nobody else has a use for it. The program may not be seen to run yet: its exec wakes init when it begins, and
+	 * is told here when it is over.
+	 */
+	if (info->entry.nr == SYS_ppoll)
 		find(t, pid)->lives = true;
 	if (!counts(t, pid) || t->seen++ != t->at)
 		return;
