@@ -174,24 +174,45 @@ START_TEST(the_programs_end_is_the_sandboxes_end)
 }
 END_TEST
 
-START_TEST(the_time_limit_ends_descendants_too)
+/* Whether all of the family were there before the limit ended them. */
+static bool end_by_time_limit(int seconds)
 {
-	nucleus_sandbox *s = make_sandbox(ARGV("limits.timeout=2s"));
+	char option[64];
+	nucleus_sandbox *s;
 	nucleus_process *p;
+	struct pollfd said = { .fd = out[0], .events = POLLIN };
 	int64_t start = now_ms();
 	int outcome, code;
+	bool up;
 
+	snprintf(option, sizeof(option), "limits.timeout=%ds", seconds);
+	s = make_sandbox(ARGV(option));
 	ck_assert_int_eq(nucleus_sandbox_set_stdio(s, -1, out[1], -1), 0);
 	p = spawn(s, ARGV("sh", "-c", "trap '' TERM INT HUP; " FAMILY "sleep 60"));
-	await_line("up\n");
 	ck_assert_int_eq(nucleus_process_wait(p, -1, &outcome, &code, NULL), 0);
 	ck_assert_int_eq(outcome, NUCLEUS_OUTCOME_TIMEOUT);
 	ck_assert_int_eq(code, 0);
-	ck_assert_int_ge(now_ms() - start, 1990);
-	ck_assert_int_lt(now_ms() - start, 20000);
-	ck_assert(all_gone(0));
+	ck_assert_int_ge(now_ms() - start, seconds * 1000 - 10);
+	ck_assert_int_lt(now_ms() - start, seconds * 1000 + 18000);
+	up = poll(&said, 1, 0) == 1;
+	if (up) {
+		await_line("up\n");
+		ck_assert(all_gone(0));
+	}
 	nucleus_process_close(p);
 	nucleus_sandbox_free(s);
+	return up;
+}
+
+START_TEST(the_time_limit_ends_descendants_too)
+{
+	int seconds = 2;
+
+	/* On a machine that stands still they may be too late: then they get more time. */
+	while (!end_by_time_limit(seconds)) {
+		seconds *= 2;
+		ck_assert_int_le(seconds, 16);
+	}
 }
 END_TEST
 
