@@ -27,7 +27,7 @@ static void spin_us(int64_t us)
 		;
 }
 
-static int64_t time_of_launch(const char *kind)
+static int64_t time_launch(const char *kind)
 {
 	struct victim v;
 	struct verdict verdict;
@@ -42,6 +42,20 @@ static int64_t time_of_launch(const char *kind)
 	victim_done(&v);
 	check(survivors(&v) == 0, "a sandbox outlived its caller, kind %s", kind);
 	return took;
+}
+
+/* Of several the shortest: kills that are spread over one that was held up would come too late, nearly all. */
+static int64_t time_of_launch(const char *kind)
+{
+	int64_t least = time_launch(kind);
+
+	for (int i = 1; i < 5; i++) {
+		int64_t took = time_launch(kind);
+
+		if (took < least)
+			least = took;
+	}
+	return least;
 }
 
 static void sweep(const char *kind)
