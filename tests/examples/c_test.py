@@ -21,6 +21,7 @@ import unittest
 
 PROGRAMS = pathlib.Path("missing")
 PATIENCE = 120  # seconds, of a busy machine
+TRIES = 5
 
 
 def run(*argv, **env):
@@ -96,13 +97,20 @@ class Loop(unittest.TestCase):
         "network": ("exited 7", None, "connect:192.0.2.1:443"),
     }
 
+    def table(self):
+        """Its lines; again if more than the job that has no end met the time limit, on a machine that stands still."""
+        for _ in range(TRIES):
+            start = time.monotonic()
+            done = run(PROGRAMS / "loop")
+            self.assertEqual((done.returncode, done.stderr), (0, ""))
+            # Its time limit is two seconds; the programs that sleep would for ten minutes.
+            self.assertGreater(time.monotonic() - start, 1.9)
+            if done.stdout.count("timed out") == 1:
+                break
+        return done.stdout.splitlines()
+
     def test_the_table(self):
-        start = time.monotonic()
-        done = run(PROGRAMS / "loop")
-        self.assertEqual((done.returncode, done.stderr), (0, ""))
-        # Its time limit is two seconds; the programs that sleep would for ten minutes.
-        self.assertGreater(time.monotonic() - start, 1.9)
-        head, *rows = done.stdout.splitlines()
+        head, *rows = self.table()
         self.assertEqual(head.split(), ["job", "outcome", "bytes", "refused"])
         self.assertEqual([row.split()[0] for row in rows], list(self.WANTED))
         for row in rows:
