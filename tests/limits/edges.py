@@ -24,6 +24,7 @@ from sandbox import PATIENCE, Case, wait_until  # noqa: E402
 
 OOM, REFUSED, TIMED_OUT = 137, 125, 124
 ROUNDS = 5
+TRIES = 3
 # What cannot wait or fail the kernel charges past a limit, a few pages at a time (mm/memcontrol.c).
 FORCED = 1 << 20
 
@@ -192,8 +193,12 @@ class Limits(Case):
 
     def test_cpus(self):
         """Half of a processor: of five seconds, what the group itself counts, within a tenth."""
-        outcome, _, _ = self.hog("spin", 5000, flags=["--cpus", "0.5"])
-        share = outcome["cpu_time_us"] / outcome["wall_time_us"]
+        # What the machine stands still for is counted as the program's: once, but not each time.
+        for _ in range(TRIES):
+            outcome, _, _ = self.hog("spin", 5000, flags=["--cpus", "0.5"])
+            share = outcome["cpu_time_us"] / outcome["wall_time_us"]
+            if 0.45 <= share <= 0.55:
+                break
         self.assertTrue(0.45 <= share <= 0.55, outcome)
         self.assertGreater(outcome["cpu_throttled"], 20)
         self.assertGreater(outcome["cpu_throttled_us"], 1000000)
@@ -244,8 +249,12 @@ class Limits(Case):
         self.assertGreater(outcome["wall_time_us"], 1500000)
         self.assertGreaterEqual(outcome["io_write_bytes"], 2 << 20)
         self.assertGreater(outcome["io_pressure_us"], 1000000)
-        free, out, _ = self.hog("sync", "/workspace/f", 2048, flags=[*flags, "--cgroup"])
-        self.assertEqual(out, "written")
+        # Unbounded it takes less, unless the machine stands still for a while; but not each time.
+        for _ in range(TRIES):
+            free, out, _ = self.hog("sync", "/workspace/f", 2048, flags=[*flags, "--cgroup"])
+            self.assertEqual(out, "written")
+            if free["wall_time_us"] < outcome["wall_time_us"]:
+                break
         self.assertLess(free["wall_time_us"], outcome["wall_time_us"])
 
     def test_io_max_of_what_is_no_disk(self):
