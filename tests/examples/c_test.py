@@ -138,7 +138,7 @@ class Check(unittest.TestCase):
     def passes(self, **env):
         done = run(PROGRAMS / "check_example", **env)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
-        self.assertEqual(done.stdout.splitlines()[-1], "100%: Checks: 9, Failures: 0, Errors: 0")
+        self.assertEqual(done.stdout.splitlines()[-1], "100%: Checks: 10, Failures: 0, Errors: 0")
 
     def fails(self, counts, started, **env):
         done = run(PROGRAMS / "check_example", CHECK_EXAMPLE_FAILS="1", **env)
@@ -169,10 +169,10 @@ class Check(unittest.TestCase):
         self.passes(CK_FORK="no")
 
     def test_failures_are_told_and_nothing_is_left(self):
-        self.fails("Checks: 14, Failures: 3, Errors: 1", 2)
+        self.fails("Checks: 15, Failures: 3, Errors: 1", 2)
 
     def test_failures_without_fork(self):
-        self.fails("Checks: 13, Failures: 3, Errors: 0", 1, CK_FORK="no")
+        self.fails("Checks: 14, Failures: 3, Errors: 0", 1, CK_FORK="no")
 
 
 def main():
