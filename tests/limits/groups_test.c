@@ -325,10 +325,13 @@ END_TEST
 static int loop_count = 96;
 static const char *const *loop_options = with_limits;
 
+static pthread_barrier_t all_there; /* so that each round has as many at once, and grows as much */
+
 static void *run_many(void *each)
 {
 	nucleus_sandbox *s = make_sandbox(loop_options);
 
+	pthread_barrier_wait(&all_there);
 	for (int i = 0; i < *(const int *)each; i++)
 		expect(spawn(s, ARGV("true")), NUCLEUS_OUTCOME_EXITED, 0);
 	nucleus_sandbox_free(s);
@@ -341,11 +344,13 @@ static void run_threads(int n)
 	pthread_t threads[THREADS];
 	int each = n / THREADS;
 
+	ck_assert_int_eq(pthread_barrier_init(&all_there, NULL, THREADS), 0);
 	for (int i = 0; i < THREADS; i++)
 		ck_assert_int_eq(pthread_create(&threads[i], NULL, run_many, &each), 0);
 	for (int i = 0; i < THREADS; i++)
 		ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
 	await_threads(alone);
+	pthread_barrier_destroy(&all_there);
 }
 
 static long resident_kib(void)
