@@ -17,12 +17,17 @@ class Life(Case):
     def test_timeout_ends_all(self):
         script = """for i in 1 2 3; do (setsid sh -c 'trap "" TERM HUP INT; sleep 600' &) ; done
                     trap '' TERM; echo started; sleep 600"""
-        started = time.monotonic()
-        r = self.nucleus("--timeout", "1s", "--", "sh", "-c", script)
-        self.assertEqual(r.returncode, TIMED_OUT, r.stderr)
+        # On a machine that stands still they may start too late for it: then they get more time.
+        for limit in (1, 4, 16):
+            started = time.monotonic()
+            r = self.nucleus("--timeout", f"{limit}s", "--", "sh", "-c", script)
+            took = time.monotonic() - started
+            self.assertEqual(r.returncode, TIMED_OUT, r.stderr)
+            self.assertGreater(took, limit - 0.1)
+            self.assertLess(took, limit + patience(19))
+            if r.stdout:
+                break
         self.assertEqual(r.stdout, "started\n")
-        self.assertGreater(time.monotonic() - started, 0.9)
-        self.assertLess(time.monotonic() - started, patience(20))
         self.assertEqual(processes_with(self.mark), [])
 
     def test_end_of_the_program_ends_all(self):
