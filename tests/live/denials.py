@@ -122,9 +122,26 @@ class Denials(Case):
     def test_processes_that_the_filter_ended(self):
         """The program, an orphan that init reaps, a child of which only the program's status tells."""
         bad = "import ctypes; ctypes.CDLL(None).syscall(246, 0, 0, 0, 0)"  # kexec_load
-        orphan = f"import os, time\nif os.fork() == 0:\n  if os.fork() == 0:\n    {bad}\n  os._exit(0)\nos.wait()\n"
+        orphan = f"""
+import os, time
+r, w = os.pipe()
+if os.fork() == 0:
+    pid = os.fork()
+    if pid == 0:
+        {bad}
+    os.write(w, b"%d" % pid)
+    os._exit(0)
+os.wait()
+pid = int(os.read(r, 20))
+try:  # until init has reaped it: with this program all would end
+    while True:
+        os.kill(pid, 0)
+        time.sleep(0.01)
+except ProcessLookupError:
+    pass
+"""
         for words, code in ((("python3", "-c", bad), 128 + 31),
-                            (("python3", "-c", orphan + "time.sleep(1)"), 0),
+                            (("python3", "-c", orphan), 0),
                             (("sh", "-c", f"exec 2>/dev/null; python3 -c '{bad}'; exit $?"), 128 + 31)):
             found = self.records("--", *words, code=code)
             self.assertEqual([(d["layer"], d["operation"], d["certainty"]) for d in found],
