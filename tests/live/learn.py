@@ -9,7 +9,7 @@ import shutil
 import subprocess
 
 from programs import C_MAIN, MAKEFILE, PYTHON
-from sandbox import Case, patience
+from sandbox import Case, patience, processes_with, wait_until
 
 BUSY = """
 #include <pthread.h>
@@ -275,6 +275,8 @@ class Traces(Learned):
         p.kill()
         p.wait()
         p.stdout.close()
+        # Nobody waits for the sandbox's end any more.
+        wait_until(lambda: not processes_with(self.mark), "the sandbox's end")
         # Whether it has an end or not, it is used.
         self.generate("seccomp", self.dir / "t")
 
