@@ -23,6 +23,16 @@ BIG = 2_000_000
 PIPE_SIZE = 65536
 
 
+def stop(p):
+    """Init passes the signal on, and may not be quicker than the program is."""
+    p.send_signal(signal.SIGSTOP)
+
+    def state(pid):
+        with open(f"/proc/{pid}/stat", "rb") as f:
+            return f.read().rpartition(b")")[2].split()[0]
+    until(lambda: [state(pid) for pid in children(p.pid)] == [b"T"], "a program that is stopped")
+
+
 # ---- files ---------------------------------------------------------------------------------------
 
 def test_streams_are_files():
@@ -144,7 +154,7 @@ def test_communicate_after_a_timeout(text):
     p = Popen(["python3", "-c", "import time\n" + script], stdin=PIPE, stdout=PIPE, stderr=PIPE, text=text)
     given = data if text else data.encode()
     expired = []
-    p.send_signal(signal.SIGSTOP)
+    stop(p)
     for _ in range(3):
         started = time.monotonic()
         with pytest.raises(nucleus.TimeoutExpired) as caught:
@@ -194,10 +204,12 @@ def test_input_in_a_buffer_that_nobody_reads_ends_in_time():
 
 
 def test_input_in_a_buffer_comes_first():
-    with Popen(["sh", "-c", "sleep 0.3; tail -c 7"], stdin=PIPE, stdout=PIPE) as p:
+    with Popen(["tail", "-c", "7"], stdin=PIPE, stdout=PIPE) as p:
+        stop(p)
         fill_the_input(p)
         with pytest.raises(nucleus.TimeoutExpired):
             p.communicate(b"more", timeout=0)
+        p.send_signal(signal.SIGCONT)
         assert p.communicate()[0] == b"endmore"
 
 
@@ -214,7 +226,7 @@ def test_output_so_far():
 
 def test_input_cannot_be_given_later():
     p = Popen(["cat"], stdin=PIPE, stdout=PIPE)
-    p.send_signal(signal.SIGSTOP)
+    stop(p)
     with pytest.raises(subprocess.TimeoutExpired):
         p.communicate(b"a" * BIG, timeout=0.1)
     with pytest.raises(ValueError):
