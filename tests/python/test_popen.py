@@ -447,7 +447,7 @@ def is_sandbox(pid):
     try:
         with open(f"/proc/{pid}/comm", encoding="utf-8") as f:
             return "nucleus" in f.read()
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # the latter where it has gone since the file was opened
         return False
 
 
