@@ -180,16 +180,22 @@ def test_text_that_is_none():
 # ---- time ----------------------------------------------------------------------------------------
 
 def test_timeout():
-    started = time.monotonic()
-    with pytest.raises(nucleus.TimeoutExpired) as caught:
-        nucleus.run(["sh", "-c", "echo early; echo bad >&2; sleep 600"], timeout=patience(1.5), capture_output=True)
-    assert patience(1.5) <= time.monotonic() - started < patience(60)
-    e = caught.value
+    for seconds in (patience(1.5), patience(30)):
+        started = time.monotonic()
+        with pytest.raises(nucleus.TimeoutExpired) as caught:
+            nucleus.run(["sh", "-c", "echo early; echo bad >&2; sleep 600"], timeout=seconds, capture_output=True)
+        assert seconds <= time.monotonic() - started < seconds + patience(60)
+        e = caught.value
+        if e.stderr:  # else the machine was too slow for it to say both
+            break
     assert isinstance(e, subprocess.TimeoutExpired)
-    assert (e.timeout, e.cmd[0], e.stdout, e.stderr) == (patience(1.5), "sh", b"early\n", b"bad\n")
+    assert (e.timeout, e.cmd[0], e.stdout, e.stderr) == (seconds, "sh", b"early\n", b"bad\n")
     assert (e.result.outcome, e.result.returncode, e.result.stdout) == ("killed", -9, b"early\n")
-    with pytest.raises(nucleus.TimeoutExpired) as caught:
-        nucleus.run(["sh", "-c", "echo early; sleep 600"], timeout=patience(1.5), stdout=PIPE, text=True)
+    for seconds in (patience(1.5), patience(30)):
+        with pytest.raises(nucleus.TimeoutExpired) as caught:
+            nucleus.run(["sh", "-c", "echo early; sleep 600"], timeout=seconds, stdout=PIPE, text=True)
+        if caught.value.result.stdout:
+            break
     assert caught.value.result.stdout == "early\n"
     assert caught.value.stdout in ("early\n", b"early\n")
 
