@@ -61,7 +61,7 @@ class Capabilities(Case):
         return self.nucleus(*flags, "--workspace", self.dir / "work", "--workspace-mode", "bind-ro",
                             "--", "/bin/bash", "-c",
                             "python3 -m http.server --bind 127.0.0.1 80 >/dev/null 2>/tmp/said & "
-                            "for i in $(seq 200); do kill -0 $! 2>/dev/null || { wait $!; "
+                            "for i in $(seq 2000); do kill -0 $! 2>/dev/null || { wait $!; "
                             "tail -1 /tmp/said; exit 3; }; "
                             "exec 3<>/dev/tcp/127.0.0.1/80 && break; sleep 0.05; done 2>/dev/null; "
                             "printf 'GET /page.txt HTTP/1.0\\r\\n\\r\\n' >&3; tail -1 <&3")
