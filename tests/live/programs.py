@@ -337,8 +337,9 @@ class Programs(Case):
 POSTGRES = """
 PATH=$1:$PATH
 data=$2
+export PGCTLTIMEOUT=$3
 initdb -D "$data" -A trust -U agent --locale=C.UTF-8 --no-instructions >/tmp/initdb.log
-pg_ctl -D "$data" -w -t 60 -l /tmp/server.log \
+pg_ctl -D "$data" -w -l /tmp/server.log \
 	-o "-k /tmp -c listen_addresses=127.0.0.1 -c shared_buffers=32MB" start >/dev/null
 trap 'pg_ctl -D "$data" -w -m fast stop >/dev/null' EXIT
 createdb -h /tmp work
@@ -358,7 +359,7 @@ pgbench -q -i -s 2 -h /tmp work 2>/dev/null
 pgbench -n -c 2 -j 2 -t 200 -h 127.0.0.1 work | grep -E 'transactions actually processed'
 pg_dump -h /tmp work | grep -c 'PostgreSQL database dump'
 pg_ctl -D "$data" -w -m immediate stop >/dev/null
-pg_ctl -D "$data" -w -t 60 -l /tmp/server.log -o "-k /tmp -c listen_addresses=" start >/dev/null
+pg_ctl -D "$data" -w -l /tmp/server.log -o "-k /tmp -c listen_addresses=" start >/dev/null
 psql -h /tmp -d work -qAtX -c 'select count(*) from pgbench_accounts'
 """
 
@@ -369,7 +370,7 @@ class Postgres(Case):
         self.assertTrue(found, "/usr/lib/postgresql/*/bin is missing: install postgresql")
         programs = os.path.dirname(found[-1])
         out = self.work("--shm-size", "128M", "--timeout", f"{patience(150)}s", *flags, "--", "/bin/bash",
-                        "-euo", "pipefail", "-c", POSTGRES, "bash", programs, data)
+                        "-euo", "pipefail", "-c", POSTGRES, "bash", programs, data, patience(60))
         lines = out.split()
         self.assertEqual(lines[0], "20000")
         self.assertIn("400/400", lines)
