@@ -122,9 +122,13 @@ def test_denials_in_order_and_of_many():
 
 def test_a_flood_of_denials():
     """Neither the program nor the caller waits, and what is kept has a bound."""
-    done = nucleus.run(python(f"[call({PTRACE}, n, 0, 0, 0) for n in range(100000)]"), timeout=patience(200))
-    assert (done.returncode, done.outcome) == (0, "exited")
-    assert 256 <= len(done.denials) < 10_000
+    for calls in (100_000, 1_000_000):
+        done = nucleus.run(python(f"[call({PTRACE}, n, 0, 0, 0) for n in range({calls})]"), timeout=patience(200))
+        assert (done.returncode, done.outcome) == (0, "exited")
+        assert len(done.denials) < 10_000
+        if len(done.denials) >= 256:  # else this process stood still for nearly all of it, and the pipe was full
+            break
+    assert len(done.denials) >= 256
     done = nucleus.run(python(f"[call({PTRACE}, 16, 0, 0, 0) for n in range(1000)]"))
     assert [d.count for d in done.denials] == [2**n for n in range(10)]
 
