@@ -136,7 +136,9 @@ def test_a_directory_that_is_swapped_for_a_link(client, project, secret):
     """Another call changes all the time what a path means: writes are in the project, or fail."""
     os.mkdir(project / "real")
     swapping = client.start("tools/call", {"name": "run_command", "arguments": {"command": (
-        f"ln -s {secret.parent} out; ln -s /tmp tmp; touch ready; while [ ! -e stop ]; do "
+        f"ln -s {secret.parent} out; ln -s /tmp tmp; touch ready; n=0; while [ ! -e stop ]; do "
+        # A write that finds none makes one, which would end the swapping.
+        "mv -T d stray$n 2>/dev/null && n=$((n + 1)); "
         "mv -T real d; mv -T d real; mv -T out d; mv -T d out; mv -T tmp d; mv -T d tmp; done")}})
     wait_for((project / "ready").exists)
     written = []
@@ -146,6 +148,6 @@ def test_a_directory_that_is_swapped_for_a_link(client, project, secret):
         assert "the secret" not in text_of(client.call("read_file", path="d/secret"))
     (project / "stop").touch()
     client.answer(swapping)
-    # Only now: one that is looked for under both names may have the other one each time.
-    assert [name for name in written if not (project / "real" / name).exists()
-            and not (project / "d" / name).exists()] == []
+    # Only now: one that is looked for under one name after the other may have another one each time.
+    here = {name for path in project.iterdir() if not path.is_symlink() and path.is_dir() for name in os.listdir(path)}
+    assert set(written) <= here
