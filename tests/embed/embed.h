@@ -34,12 +34,13 @@ void make_pipe(int ret_fds[2]);
 /* What a descriptor gives until its end, as a string of at most 4095 bytes; closes it. */
 char *read_all(int fd);
 int64_t now_ms(void);
+/* What a thread has to return for join_thread(). */
+void *own_number(void);
 /*
- * How many threads this process has; and waits until there are no more than so many: one that was joined is counted
- * until it has left the process, which is a moment later, and a long one if it has no processor then.
+ * Waits until a thread has left the process, too: one that was joined is counted for a moment more, and for a long one if
+ * it has no processor then.
  */
-int count_threads(void);
-void await_threads(int n);
+void join_thread(pthread_t thread);
 /* A signal handler that does nothing. */
 void on_signal(int sig);
 /*

@@ -32,31 +32,29 @@ static void *live_with_sandboxes(void *arg)
 		nucleus_process_close(p);
 		nucleus_sandbox_free(s);
 	}
-	return arg;
+	return own_number();
 }
 
 static void *do_nothing(void *arg)
 {
-	return arg;
+	(void)arg;
+	return own_number();
 }
 
 START_TEST(eight_threads_with_sandboxes_of_their_own)
 {
-	const int alone = count_threads();
 	pthread_t threads[THREADS];
 	char *before;
 
 	/* The first thread of a process makes glibc catch a signal of its own. */
 	ck_assert_int_eq(pthread_create(&threads[0], NULL, do_nothing, NULL), 0);
-	pthread_join(threads[0], NULL);
-	await_threads(alone);
+	join_thread(threads[0]);
 	before = describe_self();
 	for (int i = 0; i < THREADS; i++)
 		ck_assert_int_eq(pthread_create(&threads[i], NULL, live_with_sandboxes,
 						(void *)(intptr_t)i), 0);
 	for (int i = 0; i < THREADS; i++)
-		pthread_join(threads[i], NULL);
-	await_threads(alone);
+		join_thread(threads[i]);
 	expect_self(before);
 }
 END_TEST

@@ -335,12 +335,11 @@ static void *run_many(void *each)
 	for (int i = 0; i < *(const int *)each; i++)
 		expect(spawn(s, ARGV("true")), NUCLEUS_OUTCOME_EXITED, 0);
 	nucleus_sandbox_free(s);
-	return NULL;
+	return own_number();
 }
 
 static void run_threads(int n)
 {
-	const int alone = count_threads();
 	pthread_t threads[THREADS];
 	int each = n / THREADS;
 
@@ -348,8 +347,7 @@ static void run_threads(int n)
 	for (int i = 0; i < THREADS; i++)
 		ck_assert_int_eq(pthread_create(&threads[i], NULL, run_many, &each), 0);
 	for (int i = 0; i < THREADS; i++)
-		ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
-	await_threads(alone);
+		join_thread(threads[i]);
 	pthread_barrier_destroy(&all_there);
 }
 
