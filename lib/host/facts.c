@@ -126,18 +126,24 @@ bool nuc_map_has(const char *map, uint32_t id)
 	return false;
 }
 
-/* In the user namespace of one id that a rootless tool made, root cannot become anybody else. */
-static bool can_change_ids(void)
+/*
+ * In the user namespace of one id that a rootless tool made, root cannot become anybody else; a container's
+ * root has a bounded range.
+ */
+static bool can_change_ids(uint32_t *ret_to)
 {
 	static const char *const maps[] = { "/proc/self/uid_map", "/proc/self/gid_map" };
 	_cleanup_free_ char *setgroups = NULL;
 	size_t len;
 
+	*ret_to = NUC_SOMEBODY;
 	for (size_t i = 0; i < NUC_ARRAY_SIZE(maps); i++) {
 		_cleanup_free_ char *map = NULL;
 
 		if (nuc_read_file(maps[i], 65536, &map, &len) < 0 || !nuc_map_has(map, NUC_NOBODY))
 			return false;
+		if (!nuc_map_has(map, NUC_SOMEBODY))
+			*ret_to = NUC_NOBODY;
 	}
 	return nuc_read_file("/proc/self/setgroups", 64, &setgroups, &len) == 0 &&
 	       !strncmp(setgroups, "allow", 5);
@@ -156,7 +162,7 @@ static int probe_caps(struct nuc_facts *f, bool *ret_admin)
 	for (size_t i = 0; i < NUC_ARRAY_SIZE(wanted); i++)
 		f->privileged &=
 			!!(caps[CAP_TO_INDEX(wanted[i])].effective & CAP_TO_MASK(wanted[i]));
-	f->privileged = f->privileged && can_change_ids();
+	f->privileged = f->privileged && can_change_ids(&f->host_id);
 	*ret_admin = caps[CAP_TO_INDEX(CAP_SYS_ADMIN)].effective & CAP_TO_MASK(CAP_SYS_ADMIN);
 	/* EINVAL past the last that this kernel knows (PR_CAPBSET_READ(2const)). */
 	while (f->last_cap < 63 && prctl(PR_CAPBSET_READ, f->last_cap + 1, 0, 0, 0) >= 0)

@@ -24,8 +24,10 @@ struct nuc_userns_inputs {
 
 enum nuc_userns_refused nuc_userns_judge(const struct nuc_userns_inputs *in);
 
-/* The overflow id: the unprivileged user that the privileged change to (user_namespaces(7)). */
+/* The overflow id (user_namespaces(7)): an unprivileged user that the privileged can change to. */
 #define NUC_NOBODY 65534u
+/* One of systemd's container range (524288 to 1879048191), which no person or service has. */
+#define NUC_SOMEBODY 1853161472u
 
 /* Whether the lines of an id map ("inside outside count") have `id` inside. */
 bool nuc_map_has(const char *map, uint32_t id);

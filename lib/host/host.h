@@ -16,6 +16,7 @@ struct nuc_facts {
 	 * Without them a user namespace comes first.
 	 */
 	bool privileged;
+	uint32_t host_id;		/* the one that a privileged caller maps the sandbox's user to */
 	bool dumpable;			/* PR_GET_DUMPABLE is 1: an unprivileged caller needs it */
 	unsigned long long namespaces;	/* CLONE_NEW* that /proc/self/ns has and sysctls allow */
 	int userns_refused;		/* enum nuc_userns_refused */

@@ -21,8 +21,8 @@ static int read_user(struct nuc_builder *b)
 	b->head.uid = b->user.id;
 	b->head.gid = b->group.id;
 	/* With capabilities an id that nobody has; without, the caller's is the only one there is. */
-	b->head.host_uid = f->privileged ? b->world->host_id : f->uid;
-	b->head.host_gid = f->privileged ? b->world->host_id : f->gid;
+	b->head.host_uid = f->privileged ? f->host_id : f->uid;
+	b->head.host_gid = f->privileged ? f->host_id : f->gid;
 	b->head.copy_bytes = (uint64_t)nuc_policy_int(b->policy, NUC_OPT_COPY_SIZE);
 	b->head.copy_files = (uint64_t)nuc_policy_int(b->policy, NUC_OPT_COPY_FILES);
 	b->head.timeout_ms = (uint32_t)nuc_policy_int(b->policy, NUC_OPT_TIMEOUT);

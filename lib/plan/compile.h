@@ -28,7 +28,6 @@ struct nuc_look {
  */
 struct nuc_world {
 	struct nuc_facts facts;
-	uint32_t host_id;	    /* unprivileged id that a privileged caller maps the user to */
 	uint64_t hard_limit[16];    /* RLIMIT_* of the caller; UINT64_MAX: none */
 	const char *const *environ; /* for env-pass */
 	/* With `follow` it is a user's path: links are resolved. */
@@ -43,6 +42,7 @@ struct nuc_world {
 	/* Whether what is at a path, and below, can be bound with its ids mapped: 0 or -errno. As root only. */
 	int (*try_idmap)(struct nuc_world *w, const char *path, const char *uid_map, const char *gid_map);
 	struct nuc_usernses usernses; /* of the trials: launch takes over those that it needs */
+	struct nuc_directory *last;   /* that of the path which look() saw last, or NULL */
 };
 
 int nuc_world_init(struct nuc_world *ret);

@@ -209,40 +209,50 @@ static int use_rootfs(struct nuc_builder *b, bool copied)
 	return 0;
 }
 
+/* An entry of the host's /etc, or what a pattern of system_etc has below it. */
+static int bind_etc(struct nuc_builder *b, const char *pattern, const char *name)
+{
+	const char *slash = strchr(pattern, '/');
+	_cleanup_free_ char *path = nuc_strf("/etc/%s", slash ? pattern : name);
+	int r = 0;
+
+	if (!path)
+		return -ENOMEM;
+	if (slash) {
+		_cleanup_free_ char *dir = nuc_strf("/etc/%s", name);
+
+		r = dir ? nuc_b_dir(b, dir, 0755, false, NULL) : -ENOMEM;
+	}
+	return r < 0 ? r : show(b, path, path, 0);
+}
+
 static int bind_system_etc(struct nuc_builder *b)
 {
 	__attribute__((cleanup(free_names))) char **names = NULL;
 	int r = b->world->list(b->world, "/etc", &names);
+	size_t n = 0;
 
 	if (r < 0)
 		return 0;
-	for (size_t i = 0; i < NUC_ARRAY_SIZE(system_etc); i++) {
-		for (size_t k = 0; names[k]; k++) {
-			const char *pattern = system_etc[i], *slash = strchr(pattern, '/');
-			_cleanup_free_ char *path = NULL;
+	while (names[n])
+		n++;
+	r = 0;
+	for (size_t i = 0; r == 0 && i < NUC_ARRAY_SIZE(system_etc); i++) {
+		const char *pattern = system_etc[i];
+		_cleanup_free_ char *first = strndup(pattern, strcspn(pattern, "/"));
 
-			if (slash ? strlen(names[k]) != (size_t)(slash - pattern) ||
-					    strncmp(names[k], pattern, (size_t)(slash - pattern)) != 0
-				  : fnmatch(pattern, names[k], 0) != 0)
-				continue;
-			path = nuc_strf("/etc/%s", slash ? pattern : names[k]);
-			if (!path)
-				return -ENOMEM;
-			if (slash) {
-				_cleanup_free_ char *dir = nuc_strf("/etc/%s", names[k]);
-
-				if (!dir)
-					return -ENOMEM;
-				r = nuc_b_dir(b, dir, 0755, false, NULL);
-				if (r < 0)
-					return r;
-			}
-			r = show(b, path, path, 0);
-			if (r < 0)
-				return r;
+		if (!first)
+			return -ENOMEM;
+		if (!strpbrk(first, "*?[")) {
+			if (bsearch(&first, names, n, sizeof(*names), nuc_compare_strings))
+				r = bind_etc(b, pattern, first);
+			continue;
 		}
+		for (size_t k = 0; r == 0 && k < n; k++)
+			if (!fnmatch(first, names[k], 0))
+				r = bind_etc(b, pattern, names[k]);
 	}
-	return 0;
+	return r;
 }
 
 static int bind_system(struct nuc_builder *b)

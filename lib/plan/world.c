@@ -9,9 +9,12 @@
 
 #include "compile.h"
 
-/* Ids of systemd's container range (524288 to 1879048191), which no person or service has. */
-#define HOST_ID 1853161472u
-#define HOST_ID_NOBODY 65534u
+/* Kept open: a policy looks at several paths in one directory, one after the other. */
+struct nuc_directory {
+	int fd;
+	size_t len;
+	char path[4096]; /* canonical, but "" for the root; `len` bytes */
+};
 
 /* Whether a path is written as the kernel would: if no link is in it either, it is canonical. */
 static bool is_normal(const char *path)
@@ -29,25 +32,86 @@ static bool is_normal(const char *path)
 	return true;
 }
 
+static void directory_close(struct nuc_world *w)
+{
+	if (w->last)
+		close(w->last->fd);
+	free(w->last);
+	w->last = NULL;
+}
+
+/* The directory of the first `len` bytes of a path; -errno, also if a link leads there. */
+static int directory_open(struct nuc_world *w, const char *path, size_t len)
+{
+	const struct open_how how = { .flags = O_PATH | O_CLOEXEC | O_DIRECTORY,
+				      .resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS };
+	struct nuc_directory *d;
+
+	if (w->last && w->last->len == len && !memcmp(w->last->path, path, len))
+		return w->last->fd;
+	directory_close(w);
+	d = malloc(sizeof(*d));
+	if (!d)
+		return -ENOMEM;
+	memcpy(d->path, path, len);
+	d->path[len] = '\0';
+	d->len = len;
+	d->fd = (int)syscall(__NR_openat2, AT_FDCWD, len ? d->path : "/", &how, sizeof(how));
+	if (d->fd < 0) {
+		int r = -errno;
+
+		free(d);
+		return r;
+	}
+	w->last = d;
+	return d->fd;
+}
+
+static int read_link(int dir, const char *name, struct nuc_look *ret)
+{
+	ssize_t n = readlinkat(dir, name, ret->link, sizeof(ret->link));
+
+	if (n < 0)
+		return -errno;
+	if ((size_t)n >= sizeof(ret->link))
+		return -ENAMETOOLONG;
+	ret->link[n] = '\0';
+	return 0;
+}
+
+/*
+ * A path that is written as the kernel would, and has no link to follow. 0, -ENOENT, or another -errno: it is
+ * none, or cannot be told. The directory may have been moved since it was opened, as it may be a moment
+ * later: a bind has the inode's number, which the launch compares.
+ */
+static int look_in_directory(struct nuc_world *w, const char *path, bool follow, struct stat *ret_st,
+			     struct nuc_look *ret)
+{
+	size_t n = strlen(path);
+	const char *name;
+	int dir;
+
+	if (!is_normal(path) || n >= sizeof(ret->path) || n < 2)
+		return -EINVAL;
+	name = strrchr(path, '/') + 1;
+	dir = directory_open(w, path, (size_t)(name - 1 - path));
+	if (dir < 0)
+		return dir;
+	if (fstatat(dir, name, ret_st, AT_SYMLINK_NOFOLLOW) < 0)
+		return -errno;
+	memcpy(ret->path, path, n + 1);
+	if (!S_ISLNK(ret_st->st_mode))
+		return 0;
+	return follow ? -ELOOP : read_link(dir, name, ret);
+}
+
 /* Opens what is at a path, and tells its canonical path. */
 static int open_path(const char *path, bool follow, char *ret, size_t size)
 {
-	const struct open_how how = { .flags = O_PATH | O_CLOEXEC | O_NOFOLLOW,
-				      .resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS };
-	_cleanup_close_ int fd = -1;
+	_cleanup_close_ int fd = open(path, O_PATH | O_CLOEXEC | (follow ? 0 : O_NOFOLLOW));
 	char self[64];
-	struct stat st;
 	ssize_t n;
 
-	/* Most have no link in them, and then the path is known: the kernel's name of it costs more than the rest. */
-	if (is_normal(path) && strlen(path) < size)
-		fd = (int)syscall(__NR_openat2, AT_FDCWD, path, &how, sizeof(how));
-	if (fd >= 0 && (!follow || (fstat(fd, &st) == 0 && !S_ISLNK(st.st_mode)))) {
-		strcpy(ret, path);
-		return NUC_TAKE_FD(fd);
-	}
-	nuc_closep(&fd);
-	fd = open(path, O_PATH | O_CLOEXEC | (follow ? 0 : O_NOFOLLOW));
 	if (fd < 0)
 		return -errno;
 	/* The kernel's own name of what was opened: canonical, without a second walk to race with. */
@@ -64,31 +128,29 @@ static int open_path(const char *path, bool follow, char *ret, size_t size)
 static int look(struct nuc_world *w, const char *path, bool follow, struct nuc_look *ret)
 {
 	_cleanup_close_ int fd = -1;
-	struct nuc_look l = { 0 };
 	struct stat st;
-	ssize_t n;
+	int r;
 
-	(void)w;
-	fd = open_path(path, follow, l.path, sizeof(l.path));
-	if (fd < 0)
-		return fd;
-	if (fstat(fd, &st) < 0)
-		return -errno;
-	if (S_ISLNK(st.st_mode)) {
-		n = readlinkat(fd, "", l.link, sizeof(l.link));
-		if (n < 0)
+	ret->link[0] = '\0';
+	r = look_in_directory(w, path, follow, &st, ret);
+	if (r == -ENOENT)
+		return r;
+	if (r < 0) {
+		fd = open_path(path, follow, ret->path, sizeof(ret->path));
+		if (fd < 0)
+			return fd;
+		if (fstat(fd, &st) < 0)
 			return -errno;
-		if ((size_t)n >= sizeof(l.link))
-			return -ENAMETOOLONG;
-		l.link[n] = '\0';
+		r = S_ISLNK(st.st_mode) ? read_link(fd, "", ret) : 0;
+		if (r < 0)
+			return r;
 	}
-	l.mode = st.st_mode;
-	l.dev = st.st_dev;
-	l.ino = st.st_ino;
-	l.rdev = st.st_rdev;
-	l.uid = st.st_uid;
-	l.gid = st.st_gid;
-	*ret = l;
+	ret->mode = st.st_mode;
+	ret->dev = st.st_dev;
+	ret->ino = st.st_ino;
+	ret->rdev = st.st_rdev;
+	ret->uid = st.st_uid;
+	ret->gid = st.st_gid;
 	return 0;
 }
 
@@ -107,37 +169,52 @@ static int try_idmap(struct nuc_world *w, const char *path, const char *uid_map,
 	return userns < 0 ? userns : nuc_try_idmap(fd, userns);
 }
 
-static int is_name(const struct dirent *d)
+static void free_names(char **names, size_t n)
 {
-	return strcmp(d->d_name, ".") && strcmp(d->d_name, "..");
+	while (n)
+		free(names[--n]);
+	free(names);
 }
 
 static int list(struct nuc_world *w, const char *path, char ***ret)
 {
-	struct dirent **entries;
-	char **names;
-	int n = scandir(path, &entries, is_name, NULL);
+	DIR *dir = opendir(path);
+	size_t n = 0, room = 0;
+	char **names = NULL;
+	int r = dir ? 0 : -errno;
 
 	(void)w;
-	if (n < 0)
-		return -errno;
-	names = calloc((size_t)n + 1, sizeof(*names));
-	for (int i = 0; i < n; i++) {
-		if (names)
-			names[i] = strdup(entries[i]->d_name);
-		free(entries[i]);
-	}
-	free(entries);
-	if (!names)
-		return -ENOMEM;
-	for (int i = 0; i < n; i++)
-		if (!names[i]) {
-			for (int k = 0; k < n; k++)
-				free(names[k]);
-			free(names);
-			return -ENOMEM;
+	while (r == 0) {
+		struct dirent *d;
+
+		if (n == room) {
+			char **more = reallocarray(names, room = 2 * room + 64, sizeof(*names));
+
+			if (!more) {
+				r = -ENOMEM;
+				break;
+			}
+			names = more;
 		}
-	qsort(names, (size_t)n, sizeof(*names), nuc_compare_strings);
+		names[n] = NULL;
+		errno = 0;
+		d = readdir(dir);
+		if (!d) {
+			r = -errno;
+			break;
+		}
+		if (!strcmp(d->d_name, ".") || !strcmp(d->d_name, ".."))
+			continue;
+		names[n] = strdup(d->d_name);
+		r = names[n++] ? 0 : -ENOMEM;
+	}
+	if (dir)
+		closedir(dir);
+	if (r < 0) {
+		free_names(names, n);
+		return r;
+	}
+	qsort(names, n, sizeof(*names), nuc_compare_strings);
 	*ret = names;
 	return 0;
 }
@@ -145,23 +222,6 @@ static int list(struct nuc_world *w, const char *path, char ***ret)
 static int cgroup(struct nuc_world *w, struct nuc_cgroup_place *ret)
 {
 	return nuc_cgroup_find(w->facts.uid, ret);
-}
-
-/* Whether this user namespace has `id` at all: a container's root has a bounded range. */
-static bool has_id(const char *map, uint32_t id)
-{
-	_cleanup_free_ char *text = NULL;
-	unsigned long inside, outside, count;
-	const char *line;
-	size_t len;
-
-	if (nuc_read_file(map, 65536, &text, &len) < 0)
-		return false;
-	for (line = text; line && *line; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL)
-		if (sscanf(line, "%lu %lu %lu", &inside, &outside, &count) == 3 && id >= inside &&
-		    id - inside < count)
-			return true;
-	return false;
 }
 
 static int read_policy_file(struct nuc_world *w, const struct nuc_policy_file_wanted *wanted,
@@ -190,14 +250,12 @@ int nuc_world_init(struct nuc_world *ret)
 		w.hard_limit[i] = getrlimit((__rlimit_resource_t)i, &l) == 0 ? l.rlim_max : RLIM_INFINITY;
 	}
 	w.environ = (const char *const *)environ;
-	w.host_id = has_id("/proc/self/uid_map", HOST_ID) && has_id("/proc/self/gid_map", HOST_ID)
-			    ? HOST_ID
-			    : HOST_ID_NOBODY;
 	*ret = w;
 	return 0;
 }
 
 void nuc_world_done(struct nuc_world *w)
 {
+	directory_close(w);
 	nuc_usernses_done(&w->usernses);
 }

@@ -106,6 +106,8 @@ static inline int fake_list(struct nuc_world *w, const char *path, char ***ret)
 		if (!strncmp(p, path, len) && p[len] == '/' && !strchr(p + len + 1, '/'))
 			names[n++] = strdup(p + len + 1);
 	}
+	if (names)
+		qsort(names, n, sizeof(*names), nuc_compare_strings);
 	*ret = names;
 	return names ? 0 : -ENOMEM;
 }
@@ -154,10 +156,10 @@ static inline struct nuc_world fake_world(bool privileged)
 	struct nuc_world w = {
 		.facts = { .kernel_major = 6, .kernel_minor = 18, .uid = privileged ? 0 : 1000,
 			   .gid = privileged ? 0 : 1000, .privileged = privileged, .dumpable = true,
+			   .host_id = privileged ? 1853161472 : 0,
 			   .namespaces = CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWNET |
 					 CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWCGROUP | 0x80,
 			   .landlock_abi = 7, .seccomp_filter = true, .swap = true, .last_cap = 40 },
-		.host_id = 1853161472,
 		.environ = environ_,
 		.look = fake_look,
 		.list = fake_list,

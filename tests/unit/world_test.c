@@ -101,6 +101,49 @@ START_TEST(paths_are_told_as_realpath_does)
 }
 END_TEST
 
+/*
+ * The directory of the last path is kept open. Somebody who exchanges it meanwhile has the plan name the inode that
+ * was there, which the launch will not find; never one that the path did not lead to.
+ */
+START_TEST(a_directory_that_is_exchanged_shows_nothing_else)
+{
+	char dir[] = "/tmp/nucleus-host-XXXXXX", path[64];
+	const int free_fd = dup(0);
+	struct nuc_look first, l;
+	struct nuc_world w;
+	struct stat was, is;
+
+	close(free_fd);
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	ck_assert_int_eq(chdir(dir), 0);
+	ck_assert_int_eq(mkdir("dir", 0755) | mkdir("other", 0755), 0);
+	ck_assert_int_eq(mknod("dir/a", S_IFREG | 0644, 0) | mknod("dir/b", S_IFREG | 0644, 0), 0);
+	ck_assert_int_eq(mknod("other/b", S_IFREG | 0644, 0), 0);
+	ck_assert_int_eq(stat("dir/b", &was) | stat("other/b", &is), 0);
+	ck_assert_int_eq(nuc_world_init(&w), 0);
+	snprintf(path, sizeof(path), "%s/dir/a", dir);
+	ck_assert_int_eq(w.look(&w, path, true, &first), 0);
+
+	ck_assert_int_eq(rename("dir", "away") | symlink("other", "dir"), 0);
+	path[strlen(path) - 1] = 'b';
+	ck_assert_int_eq(w.look(&w, path, true, &l), 0);
+	ck_assert_str_eq(l.path, path);
+	ck_assert_uint_eq(l.ino, was.st_ino);
+	/* What is asked for elsewhere in between has it looked at anew. */
+	ck_assert_int_eq(w.look(&w, "/proc", false, &first), 0);
+	ck_assert_int_eq(w.look(&w, path, true, &l), 0);
+	ck_assert_uint_eq(l.ino, is.st_ino);
+	snprintf(path, sizeof(path), "%s/other/b", dir);
+	ck_assert_str_eq(l.path, path);
+
+	nuc_world_done(&w);
+	ck_assert_int_eq(dup(0), free_fd);
+	close(free_fd);
+	ck_assert_int_eq(unlink("away/a") | unlink("away/b") | unlink("other/b") | unlink("dir"), 0);
+	ck_assert_int_eq(rmdir("away") | rmdir("other") | chdir("/") | rmdir(dir), 0);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("world");
@@ -108,6 +151,7 @@ int main(void)
 
 	tcase_add_test(t, user_namespaces_are_made_once_and_taken_over);
 	tcase_add_test(t, paths_are_told_as_realpath_does);
+	tcase_add_test(t, a_directory_that_is_exchanged_shows_nothing_else);
 	suite_add_tcase(s, t);
 	return run_suite(s);
 }
