@@ -138,6 +138,12 @@ int nuc_read_fd(int fd, size_t max, char **ret, size_t *ret_len);
 int nuc_read_at(int dir, const char *path, size_t max, char **ret, size_t *ret_len);
 int nuc_read_file(const char *path, size_t max, char **ret, size_t *ret_len);
 
+/*
+ * The number of a namespace of the calling thread, by its name in /proc/thread-self/ns ("pid_for_children"): no two
+ * that exist have the same (namespaces(7)). 0 where it is not known.
+ */
+uint64_t nuc_namespace_of_thread(const char *name);
+
 /* ---- time -------------------------------------------------------------------------------------- */
 
 /* CLOCK_MONOTONIC in nanoseconds. */

@@ -66,6 +66,22 @@ int nuc_read_file(const char *path, size_t max, char **ret, size_t *ret_len)
 	return nuc_read_at(AT_FDCWD, path, max, ret, ret_len);
 }
 
+uint64_t nuc_namespace_of_thread(const char *name)
+{
+	char path[64], text[64];
+	const char *number;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/thread-self/ns/%s", name);
+	/* "pid:[4026531836]". stat(2) would have the kernel make the inode anew each time. */
+	n = readlinkat(AT_FDCWD, path, text, sizeof(text) - 1);
+	if (n < 0)
+		return 0;
+	text[n] = '\0';
+	number = strchr(text, '[');
+	return number ? strtoull(number + 1, NULL, 10) : 0;
+}
+
 int64_t nuc_now_ns(void)
 {
 	struct timespec t;

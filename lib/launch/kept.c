@@ -79,18 +79,15 @@ static bool look_at_root(uint64_t ret[3])
 static bool look_around(struct nuc_around *ret)
 {
 	static const __rlimit_resource_t limits[] = { RLIMIT_NPROC, RLIMIT_MSGQUEUE, RLIMIT_SIGPENDING, RLIMIT_MEMLOCK };
-	const struct nuc_owner self = nuc_owner_now();
-	struct stat mounts;
 	struct rlimit limit;
 
-	if (!nuc_children_are_here() || stat("/proc/thread-self/ns/mnt", &mounts) < 0)
-		return false;
 	*ret = (struct nuc_around){
-		.pid = (uint64_t)self.pid,
-		.pids = { self.pids[0], self.pids[1] },
-		.mounts = { mounts.st_dev, mounts.st_ino },
+		.pid = (uint64_t)getpid(),
+		.pids = nuc_namespace_of_thread("pid"),
+		.mounts = nuc_namespace_of_thread("mnt"),
 	};
-	if (!look_at_root(ret->root))
+	if (!ret->pids || ret->pids != nuc_namespace_of_thread("pid_for_children") || !ret->mounts ||
+	    !look_at_root(ret->root))
 		return false;
 	for (size_t i = 0; i < NUC_ARRAY_SIZE(limits); i++) {
 		if (getrlimit(limits[i], &limit) < 0)

@@ -12,8 +12,8 @@ struct nuc_prepared;
 
 /* Who a caller's thread is and where, as far as a start would go otherwise elsewhere: numbers only, without gaps. */
 struct nuc_around {
-	uint64_t pid, pids[2];	/* its process and pid namespace */
-	uint64_t mounts[2];	/* its mount namespace: device, inode */
+	uint64_t pid, pids;	/* its process and pid namespace */
+	uint64_t mounts;	/* its mount namespace */
 	uint64_t root[3];	/* its root: device, inode, and the mount that this is in */
 	uint64_t limits[4];	/* those that a user namespace is born with, for all below it (kernel/ucount.c) */
 };

@@ -29,7 +29,7 @@ void nuc_shared_plan_unref(struct nuc_shared_plan *shared);
  */
 struct nuc_owner {
 	pid_t pid;
-	uint64_t pids[2];	/* device and inode of its pid namespace */
+	uint64_t pids;		/* its pid namespace */
 };
 struct nuc_owner nuc_owner_now(void);
 bool nuc_owner_is_now(const struct nuc_owner *o);

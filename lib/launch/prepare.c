@@ -68,14 +68,7 @@ void nuc_status_done(struct nuc_status *s)
 
 struct nuc_owner nuc_owner_now(void)
 {
-	struct nuc_owner o = { .pid = getpid() };
-	struct stat st;
-
-	if (stat("/proc/thread-self/ns/pid", &st) == 0) {
-		o.pids[0] = st.st_dev;
-		o.pids[1] = st.st_ino;
-	}
-	return o;
+	return (struct nuc_owner){ .pid = getpid(), .pids = nuc_namespace_of_thread("pid") };
 }
 
 bool nuc_owner_is_now(const struct nuc_owner *o)
@@ -83,7 +76,7 @@ bool nuc_owner_is_now(const struct nuc_owner *o)
 	const struct nuc_owner now = nuc_owner_now();
 
 	return o->pid == now.pid &&
-	       (!o->pids[1] || !now.pids[1] || (o->pids[0] == now.pids[0] && o->pids[1] == now.pids[1]));
+	       (!o->pids || !now.pids || o->pids == now.pids);
 }
 
 int nuc_status_own(struct nuc_status *s, struct nuc_owner *owner)

@@ -107,9 +107,7 @@ const char *nuc_root_is_of_one_start(const struct nuc_plan *plan)
 
 bool nuc_children_are_here(void)
 {
-	struct stat own, theirs;
+	const uint64_t own = nuc_namespace_of_thread("pid");
 
-	return stat("/proc/thread-self/ns/pid", &own) == 0 &&
-	       stat("/proc/thread-self/ns/pid_for_children", &theirs) == 0 && own.st_dev == theirs.st_dev &&
-	       own.st_ino == theirs.st_ino;
+	return own && own == nuc_namespace_of_thread("pid_for_children");
 }

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 
+#include <sys/stat.h>
+
 #include "base.h"
 #include "../run_suite.h"
 
@@ -95,6 +97,21 @@ START_TEST(empty_buffer_gives_an_empty_string)
 }
 END_TEST
 
+START_TEST(namespaces_have_the_numbers_of_their_inodes)
+{
+	static const char *const names[] = { "pid", "pid_for_children", "mnt", "user" };
+
+	for (size_t i = 0; i < NUC_ARRAY_SIZE(names); i++) {
+		_cleanup_free_ char *path = nuc_strf("/proc/self/ns/%s", names[i]);
+		struct stat st;
+
+		ck_assert_int_eq(stat(path, &st), 0);
+		ck_assert_uint_eq(nuc_namespace_of_thread(names[i]), st.st_ino);
+	}
+	ck_assert_uint_eq(nuc_namespace_of_thread("none"), 0);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("base");
@@ -107,6 +124,7 @@ int main(void)
 	tcase_add_test(t, sha256_is_the_standard_one);
 	tcase_add_test(t, buffer_grows_past_its_first_size);
 	tcase_add_test(t, empty_buffer_gives_an_empty_string);
+	tcase_add_test(t, namespaces_have_the_numbers_of_their_inodes);
 	suite_add_tcase(s, t);
 	return run_suite(s);
 }
