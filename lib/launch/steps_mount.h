@@ -111,21 +111,21 @@ static long open_parent(struct nuc_context *c, const char *path, const char **re
 	return fd;
 }
 
+static long attach_to(long mount, long at)
+{
+	return nuc_sys(__NR_move_mount, mount, "", at, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
+}
+
 static long attach(const struct nuc_context *c, long mount, const char *dst)
 {
-	long at, r;
+	long at;
 
 	/* What the step before has made cannot be a link: there is nothing to be resolved. */
 	if (c->made && !c->has_users && same_bytes(c->made, dst, length(c->made) + 1))
 		return nuc_sys(__NR_move_mount, mount, "", c->parent_fd, dst + c->parent_len + 1,
 			       MOVE_MOUNT_F_EMPTY_PATH);
 	at = open_in_root(c, dst, O_PATH_);
-
-	if (at < 0)
-		return at;
-	r = nuc_sys(__NR_move_mount, mount, "", at, "",
-		    MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
-	return closing(at, r);
+	return at < 0 ? at : closing(at, attach_to(mount, at));
 }
 
 static long set_attr(long fd, uint64_t set, long recursive, long userns_fd)
@@ -345,15 +345,14 @@ static long read_only(const struct nuc_context *c, const char *path, int whole_m
 		return closing(at, set_attr(at, MOUNT_ATTR_RDONLY, 0, -1));
 	tree = nuc_sys(__NR_open_tree, at, "",
 		       AT_EMPTY_PATH_ | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE_);
-	nuc_sys(__NR_close, at);
 	if (tree < 0)
-		return tree;
+		return closing(at, tree);
 	r = set_attr(tree,
 		     MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, 1,
 		     -1);
 	if (r == 0)
-		r = attach(c, tree, path);
-	return closing(tree, r);
+		r = attach_to(tree, at);
+	return closing(at, closing(tree, r));
 }
 
 static long pivot(struct nuc_context *c)
