@@ -191,14 +191,16 @@ void cli_args_free(struct cli_args *args);
 int cli_args_policy(const struct cli_args *args, nucleus_policy **ret);
 /*
  * Sees to it that this process lives where it may make control groups, if the policy needs one: moves
- * it into a child of its group, or starts the command anew in a scope of the user's systemd.
+ * it into a child of its group, which is true, or starts the command anew in a scope of the user's systemd.
  */
-void cli_settle(const nucleus_policy *policy);
+bool cli_settle(const nucleus_policy *policy);
 /* Main's words, kept for that before anything reads them. */
 bool cli_keep_words(char **argv);
 /* A pipe can be read once: it is replaced by a memory file. 0 or -errno. */
 int cli_keep_fd(int fd);
-/* The policy, settled and compiled. */
+/* A pipe would be empty by then: what was in it is not for the program, which may have it as its 0. */
+void cli_drop_fds(void);
+/* The policy, compiled; settled if the plan is not all that it could be. */
 int cli_args_sandbox(const struct cli_args *args, nucleus_sandbox **ret);
 
 /* ---- messages (message.c) ------------------------------------------------------------------- */

@@ -16,6 +16,7 @@
 #define IN_SCOPE "NUCLEUS_SCOPE" /* set in the second start, so that there is no third */
 
 static char **kept_words;
+static bool in_scope; /* this is the second start */
 static struct {
 	int fd;
 	off_t offset;
@@ -27,6 +28,9 @@ bool cli_keep_words(char **argv)
 {
 	size_t n = 0;
 
+	/* It is not for programs, whatever a policy passes on. */
+	in_scope = getenv(IN_SCOPE);
+	unsetenv(IN_SCOPE);
 	while (argv[n])
 		n++;
 	kept_words = calloc(n + 1, sizeof(*kept_words));
@@ -93,8 +97,7 @@ static bool has_user_manager(void)
 	       connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0;
 }
 
-/* A pipe would be empty now: what was in it is not for the program, which may have it as its 0. */
-static void drop_copies(void)
+void cli_drop_fds(void)
 {
 	for (size_t i = 0; i < n_kept_fds; i++) {
 		_cleanup_close_ int nothing = -1;
@@ -137,17 +140,11 @@ static void start_in_scope(void)
 	unsetenv(IN_SCOPE);
 }
 
-void cli_settle(const nucleus_policy *policy)
+bool cli_settle(const nucleus_policy *policy)
 {
 	int r = nucleus_cgroup_settle(policy, NULL);
 
-	if (r != -EOPNOTSUPP || getenv(IN_SCOPE) || access(SYSTEMD_RUN, X_OK) < 0 ||
-	    !has_user_manager()) {
-		unsetenv(IN_SCOPE);
-		drop_copies();
-		/* What could not be done the plan will say, as the mode wants it: a warning or an error. */
-		return;
-	}
-	start_in_scope();
-	drop_copies();
+	if (r == -EOPNOTSUPP && !in_scope && access(SYSTEMD_RUN, X_OK) == 0 && has_user_manager())
+		start_in_scope();
+	return r > 0;
 }
