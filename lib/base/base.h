@@ -93,6 +93,7 @@ struct nuc_buf {
 
 void nuc_buf_add(struct nuc_buf *b, const void *bytes, size_t len);
 void nuc_buf_puts(struct nuc_buf *b, const char *s);
+/* No argument may be of the buffer itself. */
 void nuc_buf_printf(struct nuc_buf *b, const char *fmt, ...) NUC_PRINTF(2, 3);
 /* Gives the string (NUL-terminated, never NULL on success) away; the buffer is empty again. */
 int nuc_buf_take(struct nuc_buf *b, char **ret);

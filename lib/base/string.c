@@ -3,28 +3,31 @@
 
 #include "base.h"
 
+/* Room for `len` more bytes and a NUL. */
+static bool reserve(struct nuc_buf *b, size_t len)
+{
+	size_t size = b->size ? b->size : 128;
+	char *s;
+
+	if (b->failed || (b->s && len < b->size - b->len))
+		return !b->failed;
+	b->failed = len > SIZE_MAX / 4 - b->len;
+	while (!b->failed && size <= b->len + len)
+		size *= 2;
+	s = b->failed ? NULL : realloc(b->s, size);
+	if (!s) {
+		b->failed = true;
+		return false;
+	}
+	b->s = s;
+	b->size = size;
+	return true;
+}
+
 void nuc_buf_add(struct nuc_buf *b, const void *bytes, size_t len)
 {
-	if (b->failed)
+	if (!reserve(b, len))
 		return;
-	if (!b->s || len >= b->size - b->len) {
-		size_t size = b->size ? b->size : 128;
-		char *s;
-
-		if (len > SIZE_MAX / 4 - b->len) {
-			b->failed = true;
-			return;
-		}
-		while (size <= b->len + len)
-			size *= 2;
-		s = realloc(b->s, size);
-		if (!s) {
-			b->failed = true;
-			return;
-		}
-		b->s = s;
-		b->size = size;
-	}
 	if (len)
 		memcpy(b->s + b->len, bytes, len);
 	b->len += len;
@@ -38,19 +41,26 @@ void nuc_buf_puts(struct nuc_buf *b, const char *s)
 
 void nuc_buf_printf(struct nuc_buf *b, const char *fmt, ...)
 {
-	_cleanup_free_ char *s = NULL;
+	size_t room;
 	va_list ap;
 	int n;
 
+	if (!reserve(b, 64))
+		return;
+	room = b->size - b->len;
 	va_start(ap, fmt);
-	n = vasprintf(&s, fmt, ap);
+	n = vsnprintf(b->s + b->len, room, fmt, ap);
 	va_end(ap);
-	if (n < 0) {
-		s = NULL;
+	if (n >= 0 && (size_t)n >= room && reserve(b, (size_t)n)) {
+		va_start(ap, fmt);
+		n = vsnprintf(b->s + b->len, b->size - b->len, fmt, ap);
+		va_end(ap);
+	}
+	if (n < 0 || b->failed) {
 		b->failed = true;
 		return;
 	}
-	nuc_buf_add(b, s, (size_t)n);
+	b->len += (size_t)n;
 }
 
 int nuc_buf_take(struct nuc_buf *b, char **ret)

@@ -87,6 +87,27 @@ START_TEST(buffer_grows_past_its_first_size)
 }
 END_TEST
 
+START_TEST(printed_text_is_whole_whatever_room_there_was)
+{
+	static char dots[600];
+
+	memset(dots, '.', sizeof(dots) - 1);
+	for (int before = 0; before < 300; before++) {
+		for (int len = before % 7; len < 600; len += 7) {
+			_cleanup_buf_ struct nuc_buf b = { 0 };
+
+			nuc_buf_add(&b, dots, (size_t)before);
+			nuc_buf_printf(&b, "%.*s|%d", len, dots, 7);
+			ck_assert(!b.failed);
+			ck_assert_uint_eq(b.len, (size_t)(before + len + 2));
+			ck_assert_uint_eq(strlen(b.s), b.len);
+			ck_assert_uint_eq(strspn(b.s, "."), (size_t)(before + len));
+			ck_assert_str_eq(b.s + before + len, "|7");
+		}
+	}
+}
+END_TEST
+
 START_TEST(empty_buffer_gives_an_empty_string)
 {
 	struct nuc_buf b = { 0 };
@@ -123,6 +144,7 @@ int main(void)
 	tcase_add_test(t, error_without_a_receiver_is_just_the_code);
 	tcase_add_test(t, sha256_is_the_standard_one);
 	tcase_add_test(t, buffer_grows_past_its_first_size);
+	tcase_add_test(t, printed_text_is_whole_whatever_room_there_was);
 	tcase_add_test(t, empty_buffer_gives_an_empty_string);
 	tcase_add_test(t, namespaces_have_the_numbers_of_their_inodes);
 	suite_add_tcase(s, t);
