@@ -26,11 +26,12 @@ uint32_t nuc_b_str(struct nuc_builder *b, const char *s)
 	return at;
 }
 
-/* Grows an array by one zeroed element; a scratch element when there is no memory. */
+/* Grows an array by one zeroed element; a scratch element when there is no memory. There is room for a power of two. */
 static void *grow(struct nuc_builder *b, void *array, size_t *n, size_t size, void *scratch)
 {
+	const bool full = (*n & (*n - 1)) == 0;
 	char **a = array;
-	char *bigger = reallocarray(*a, *n + 1, size);
+	char *bigger = full ? reallocarray(*a, *n ? 2 * *n : 1, size) : *a;
 
 	if (!bigger) {
 		b->failed = true;
@@ -103,10 +104,22 @@ int nuc_b_missing(struct nuc_builder *b, enum nuc_mechanism mechanism, const cha
 
 /* ---- places -------------------------------------------------------------------------------------- */
 
+/* FNV-1a. Most paths differ, and not before their ends. */
+static uint32_t hash(const char *path)
+{
+	uint32_t h = 2166136261u;
+
+	for (; *path; path++)
+		h = (h ^ (unsigned char)*path) * 16777619u;
+	return h;
+}
+
 struct nuc_place *nuc_b_place(struct nuc_builder *b, const char *path)
 {
+	const uint32_t h = hash(path);
+
 	for (size_t i = 0; i < b->n_places; i++)
-		if (!strcmp(b->places[i].path, path))
+		if (b->places[i].hash == h && !strcmp(b->places[i].path, path))
 			return &b->places[i];
 	return NULL;
 }
@@ -118,6 +131,7 @@ void nuc_b_add_place(struct nuc_builder *b, const char *path, enum nuc_place_kin
 	if (!p) {
 		p = grow(b, &b->places, &b->n_places, sizeof(*p), &scratch);
 		p->path = strdup(path);
+		p->hash = hash(path);
 		if (!p->path) {
 			b->failed = true;
 			p->path = (char *)"";

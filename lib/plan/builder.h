@@ -22,6 +22,7 @@ enum nuc_place_kind {
 
 struct nuc_place {
 	char *path;
+	uint32_t hash;
 	enum nuc_place_kind kind;
 	bool mount;
 };

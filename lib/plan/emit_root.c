@@ -167,7 +167,7 @@ static int use_rootfs(struct nuc_builder *b, bool copied)
 	_cleanup_free_ struct nuc_look *l = malloc(sizeof(*l));
 	__attribute__((cleanup(free_names))) char **names = NULL, **etc = NULL;
 	_cleanup_free_ char *etc_path = nuc_strf("%s/etc", b->rootfs.path);
-	int r = b->world->list(b->world, b->rootfs.path, &names);
+	int r = b->world->list(b->world, b->rootfs.path, NULL, &names);
 
 	if (!etc_path || !l)
 		return -ENOMEM;
@@ -192,7 +192,7 @@ static int use_rootfs(struct nuc_builder *b, bool copied)
 		    (S_ISDIR(l->mode) || S_ISREG(l->mode)))
 			nuc_b_grant(b, dst, NUC_GRANT_READ | NUC_GRANT_EXEC, S_ISREG(l->mode), NULL);
 	}
-	if (copied || b->world->list(b->world, etc_path, &etc) < 0)
+	if (copied || b->world->list(b->world, etc_path, NULL, &etc) < 0)
 		return 0;
 	for (size_t i = 0; etc[i]; i++) {
 		_cleanup_free_ char *src = nuc_strf("%s/%s", etc_path, etc[i]);
@@ -209,48 +209,52 @@ static int use_rootfs(struct nuc_builder *b, bool copied)
 	return 0;
 }
 
-/* An entry of the host's /etc, or what a pattern of system_etc has below it. */
-static int bind_etc(struct nuc_builder *b, const char *pattern, const char *name)
+static bool is_pattern(const char *name)
 {
-	const char *slash = strchr(pattern, '/');
-	_cleanup_free_ char *path = nuc_strf("/etc/%s", slash ? pattern : name);
-	int r = 0;
+	return strpbrk(name, "*?[");
+}
 
-	if (!path)
+static bool matches_a_pattern(const char *name)
+{
+	for (size_t i = 0; i < NUC_ARRAY_SIZE(system_etc); i++)
+		if (system_etc[i][0] == name[0] && is_pattern(system_etc[i]) && !fnmatch(system_etc[i], name, 0))
+			return true;
+	return false;
+}
+
+/* What is in a directory of /etc, as "ssl/certs": the directory is there if the host has it. */
+static int make_parent(struct nuc_builder *b, const char *name)
+{
+	_cleanup_free_ char *dir = nuc_strf("/etc/%.*s", (int)strcspn(name, "/"), name);
+	_cleanup_free_ struct nuc_look *l = malloc(sizeof(*l));
+
+	if (!dir || !l)
 		return -ENOMEM;
-	if (slash) {
-		_cleanup_free_ char *dir = nuc_strf("/etc/%s", name);
+	return b->world->look(b->world, dir, false, l) < 0 ? 0 : nuc_b_dir(b, dir, 0755, false, NULL);
+}
 
-		r = dir ? nuc_b_dir(b, dir, 0755, false, NULL) : -ENOMEM;
-	}
+static int bind_etc(struct nuc_builder *b, const char *name)
+{
+	_cleanup_free_ char *path = nuc_strf("/etc/%s", name);
+	int r = !path ? -ENOMEM : strchr(name, '/') ? make_parent(b, name) : 0;
+
 	return r < 0 ? r : show(b, path, path, 0);
 }
 
 static int bind_system_etc(struct nuc_builder *b)
 {
 	__attribute__((cleanup(free_names))) char **names = NULL;
-	int r = b->world->list(b->world, "/etc", &names);
-	size_t n = 0;
+	int r = 0;
 
-	if (r < 0)
-		return 0;
-	while (names[n])
-		n++;
-	r = 0;
+	/* Without these where the directory cannot be read. */
+	(void)b->world->list(b->world, "/etc", matches_a_pattern, &names);
 	for (size_t i = 0; r == 0 && i < NUC_ARRAY_SIZE(system_etc); i++) {
-		const char *pattern = system_etc[i];
-		_cleanup_free_ char *first = strndup(pattern, strcspn(pattern, "/"));
-
-		if (!first)
-			return -ENOMEM;
-		if (!strpbrk(first, "*?[")) {
-			if (bsearch(&first, names, n, sizeof(*names), nuc_compare_strings))
-				r = bind_etc(b, pattern, first);
-			continue;
-		}
-		for (size_t k = 0; r == 0 && k < n; k++)
-			if (!fnmatch(first, names[k], 0))
-				r = bind_etc(b, pattern, names[k]);
+		if (!is_pattern(system_etc[i]))
+			r = bind_etc(b, system_etc[i]);
+		else
+			for (size_t k = 0; r == 0 && names && names[k]; k++)
+				if (!fnmatch(system_etc[i], names[k], 0))
+					r = bind_etc(b, names[k]);
 	}
 	return r;
 }

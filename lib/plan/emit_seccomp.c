@@ -71,8 +71,9 @@ static int emit_filter(struct nuc_builder *b, const struct filter *f, const stru
 
 static void add_call(struct nuc_buf *calls, const char *name, const char *filter)
 {
-	nuc_buf_printf(calls, "%s\t%s", name, filter);
-	nuc_buf_add(calls, "", 1);
+	nuc_buf_puts(calls, name);
+	nuc_buf_puts(calls, "\t");
+	nuc_buf_add(calls, filter, strlen(filter) + 1);
 }
 
 static bool is_about_keys(const char *name)

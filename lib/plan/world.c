@@ -176,7 +176,7 @@ static void free_names(char **names, size_t n)
 	free(names);
 }
 
-static int list(struct nuc_world *w, const char *path, char ***ret)
+static int list(struct nuc_world *w, const char *path, bool (*wanted)(const char *name), char ***ret)
 {
 	DIR *dir = opendir(path);
 	size_t n = 0, room = 0;
@@ -203,7 +203,7 @@ static int list(struct nuc_world *w, const char *path, char ***ret)
 			r = -errno;
 			break;
 		}
-		if (!strcmp(d->d_name, ".") || !strcmp(d->d_name, ".."))
+		if (!strcmp(d->d_name, ".") || !strcmp(d->d_name, "..") || (wanted && !wanted(d->d_name)))
 			continue;
 		names[n] = strdup(d->d_name);
 		r = names[n++] ? 0 : -ENOMEM;

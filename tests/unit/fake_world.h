@@ -94,7 +94,7 @@ static inline int fake_try_idmap(struct nuc_world *w, const char *path, const ch
 	return strncmp(path, "/net/", 5) != 0 ? 0 : -EINVAL;
 }
 
-static inline int fake_list(struct nuc_world *w, const char *path, char ***ret)
+static inline int fake_list(struct nuc_world *w, const char *path, bool (*wanted)(const char *name), char ***ret)
 {
 	char **names = calloc(NUC_ARRAY_SIZE(fake_files) + 1, sizeof(*names));
 	size_t n = 0, len = strlen(path);
@@ -103,7 +103,8 @@ static inline int fake_list(struct nuc_world *w, const char *path, char ***ret)
 	for (size_t i = 0; names && i < NUC_ARRAY_SIZE(fake_files); i++) {
 		const char *p = fake_files[i].path;
 
-		if (!strncmp(p, path, len) && p[len] == '/' && !strchr(p + len + 1, '/'))
+		if (!strncmp(p, path, len) && p[len] == '/' && !strchr(p + len + 1, '/') &&
+		    (!wanted || wanted(p + len + 1)))
 			names[n++] = strdup(p + len + 1);
 	}
 	if (names)
