@@ -32,7 +32,7 @@ struct nuc_world {
 	const char *const *environ; /* for env-pass */
 	/* With `follow` it is a user's path: links are resolved. */
 	int (*look)(struct nuc_world *w, const char *path, bool follow, struct nuc_look *ret);
-	/* Names in a directory, those that are wanted (NULL: all), sorted, NULL-terminated; each and the array are the caller's. */
+	/* Names in a directory: the wanted ones (NULL: all), sorted, NULL-terminated; each and the array are the caller's. */
 	int (*list)(struct nuc_world *w, const char *path, bool (*wanted)(const char *name), char ***ret);
 	/* Where there may be groups; asked only if a policy wants one. */
 	int (*cgroup)(struct nuc_world *w, struct nuc_cgroup_place *ret);
