@@ -15,24 +15,25 @@
 
 static const struct {
 	unsigned long long flag;
-	const char *file; /* of /proc/self/ns */
-	const char *max;  /* of /proc/sys/user (namespaces(7)) */
+	const char *file;
+	const char *max; /* namespaces(7), "The /proc/sys/user directory" */
 } namespaces[] = {
-	{ CLONE_NEWUSER, "user", "max_user_namespaces" },
-	{ CLONE_NEWPID, "pid", "max_pid_namespaces" },
-	{ CLONE_NEWNS, "mnt", "max_mnt_namespaces" },
-	{ CLONE_NEWNET, "net", "max_net_namespaces" },
-	{ CLONE_NEWUTS, "uts", "max_uts_namespaces" },
-	{ CLONE_NEWIPC, "ipc", "max_ipc_namespaces" },
-	{ CLONE_NEWCGROUP, "cgroup", "max_cgroup_namespaces" },
-	{ CLONE_NEWTIME, "time", "max_time_namespaces" },
+	{ CLONE_NEWUSER, "/proc/self/ns/user", "/proc/sys/user/max_user_namespaces" },
+	{ CLONE_NEWPID, "/proc/self/ns/pid", "/proc/sys/user/max_pid_namespaces" },
+	{ CLONE_NEWNS, "/proc/self/ns/mnt", "/proc/sys/user/max_mnt_namespaces" },
+	{ CLONE_NEWNET, "/proc/self/ns/net", "/proc/sys/user/max_net_namespaces" },
+	{ CLONE_NEWUTS, "/proc/self/ns/uts", "/proc/sys/user/max_uts_namespaces" },
+	{ CLONE_NEWIPC, "/proc/self/ns/ipc", "/proc/sys/user/max_ipc_namespaces" },
+	{ CLONE_NEWCGROUP, "/proc/self/ns/cgroup", "/proc/sys/user/max_cgroup_namespaces" },
+	{ CLONE_NEWTIME, "/proc/self/ns/time", "/proc/sys/user/max_time_namespaces" },
 };
 
-static bool exists(int dir, const char *path)
+/* Without a descriptor: where there is none left it does not seem to be missing. */
+static bool exists(const char *path)
 {
 	struct stat st;
 
-	return fstatat(dir, path, &st, AT_SYMLINK_NOFOLLOW) == 0;
+	return fstatat(AT_FDCWD, path, &st, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 int nuc_kernel_parse(const char *release, int *ret_major, int *ret_minor)
@@ -55,9 +56,9 @@ int nuc_kernel_parse(const char *release, int *ret_major, int *ret_minor)
 	return 0;
 }
 
-static long number_at(int dir, const char *path, long absent)
+long nuc_sysctl_number(const char *path, long absent)
 {
-	_cleanup_close_ int fd = openat(dir, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	char text[32], *end;
 	ssize_t n;
 	long v;
@@ -70,11 +71,6 @@ static long number_at(int dir, const char *path, long absent)
 	text[n] = '\0';
 	v = strtol(text, &end, 10);
 	return end == text ? absent : v;
-}
-
-long nuc_sysctl_number(const char *path, long absent)
-{
-	return number_at(AT_FDCWD, path, absent);
 }
 
 enum nuc_userns_refused nuc_userns_judge(const struct nuc_userns_inputs *in)
@@ -178,11 +174,9 @@ static int probe_caps(struct nuc_facts *f, bool *ret_admin)
 
 static void probe_namespaces(struct nuc_facts *f, bool admin)
 {
-	_cleanup_close_ int ns = open("/proc/self/ns", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	_cleanup_close_ int maxima = open("/proc/sys/user", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	struct nuc_userns_inputs in = {
-		.proc = ns >= 0,
-		.built = exists(ns, "user"),
+		.proc = exists("/proc/self/ns"),
+		.built = exists("/proc/self/ns/user"),
 		.unprivileged_clone =
 			nuc_sysctl_number("/proc/sys/kernel/unprivileged_userns_clone", -1),
 		.max = -1,
@@ -193,11 +187,11 @@ static void probe_namespaces(struct nuc_facts *f, bool admin)
 	};
 
 	for (size_t i = 0; i < NUC_ARRAY_SIZE(namespaces); i++) {
-		long max = number_at(maxima, namespaces[i].max, -1);
+		long max = nuc_sysctl_number(namespaces[i].max, -1);
 
 		if (namespaces[i].flag == CLONE_NEWUSER)
 			in.max = max;
-		if (max != 0 && exists(ns, namespaces[i].file))
+		if (max != 0 && exists(namespaces[i].file))
 			f->namespaces |= namespaces[i].flag;
 	}
 	if (in.apparmor_restrict > 0) {
@@ -238,7 +232,7 @@ int nuc_facts_probe(struct nuc_facts *ret)
 	f.dumpable = prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == 1;
 	f.oom_score_adj = nuc_sysctl_number("/proc/self/oom_score_adj", 0);
 	/* A /proc of processes only (subset=pid, ProcSubset=) does not tell. */
-	f.swap = exists(AT_FDCWD, "/proc/swaps") || !exists(AT_FDCWD, "/proc/version");
+	f.swap = exists("/proc/swaps") || !exists("/proc/version");
 	f.no_new_privs = prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1;
 	probe_namespaces(&f, admin);
 	probe_filters(&f);
