@@ -127,27 +127,37 @@ bool nuc_map_has(const char *map, uint32_t id)
 	return false;
 }
 
+/* A small file of /proc: 1, 0 if it is not there, or -errno if that cannot be told now. */
+static int read_map(const char *path, char **ret)
+{
+	size_t len;
+	int r = nuc_read_file(path, 65536, ret, &len);
+
+	return r == -EMFILE || r == -ENFILE || r == -ENOMEM ? r : r == 0;
+}
+
 /*
  * In the user namespace of one id that a rootless tool made, root cannot become anybody else; a container's
- * root has a bounded range.
+ * root has a bounded range. 1, 0, or -errno.
  */
-static bool can_change_ids(uint32_t *ret_to)
+static int can_change_ids(uint32_t *ret_to)
 {
 	static const char *const maps[] = { "/proc/self/uid_map", "/proc/self/gid_map" };
 	_cleanup_free_ char *setgroups = NULL;
-	size_t len;
+	int r;
 
 	*ret_to = NUC_SOMEBODY;
 	for (size_t i = 0; i < NUC_ARRAY_SIZE(maps); i++) {
 		_cleanup_free_ char *map = NULL;
 
-		if (nuc_read_file(maps[i], 65536, &map, &len) < 0 || !nuc_map_has(map, NUC_NOBODY))
-			return false;
+		r = read_map(maps[i], &map);
+		if (r <= 0 || !nuc_map_has(map, NUC_NOBODY))
+			return r < 0 ? r : 0;
 		if (!nuc_map_has(map, NUC_SOMEBODY))
 			*ret_to = NUC_NOBODY;
 	}
-	return nuc_read_file("/proc/self/setgroups", 64, &setgroups, &len) == 0 &&
-	       !strncmp(setgroups, "allow", 5);
+	r = read_map("/proc/self/setgroups", &setgroups);
+	return r <= 0 ? r : !strncmp(setgroups, "allow", 5);
 }
 
 static int probe_caps(struct nuc_facts *f, bool *ret_admin)
@@ -163,7 +173,13 @@ static int probe_caps(struct nuc_facts *f, bool *ret_admin)
 	for (size_t i = 0; i < NUC_ARRAY_SIZE(wanted); i++)
 		f->privileged &=
 			!!(caps[CAP_TO_INDEX(wanted[i])].effective & CAP_TO_MASK(wanted[i]));
-	f->privileged = f->privileged && can_change_ids(&f->host_id);
+	if (f->privileged) {
+		int r = can_change_ids(&f->host_id);
+
+		if (r < 0)
+			return r;
+		f->privileged = r;
+	}
 	*ret_admin = caps[CAP_TO_INDEX(CAP_SYS_ADMIN)].effective & CAP_TO_MASK(CAP_SYS_ADMIN);
 	/* EINVAL past the last that this kernel knows (PR_CAPBSET_READ(2const)). */
 	for (int step = 64; step; step /= 2)

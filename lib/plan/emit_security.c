@@ -86,6 +86,16 @@ int nuc_emit_namespaces(struct nuc_builder *b)
 	return 0;
 }
 
+/* Whether this kernel has it: 1, 0, or a failure, since what is not seen for another reason may be there. */
+static int is_there(struct nuc_builder *b, const char *path, struct nuc_look *ret)
+{
+	int r = b->world->look(b->world, path, false, ret);
+
+	if (r == -ENOENT || r == -ENOTDIR || r == -EACCES)
+		return 0;
+	return r < 0 ? nuc_b_fail(b, r, "mount", NULL, NULL, "cannot look at %s: %s", path, strerror(-r)) : 1;
+}
+
 int nuc_emit_finish_root(struct nuc_builder *b)
 {
 	/* What Docker and Podman mask and protect; each only where this kernel has it. Sorted. */
@@ -108,16 +118,24 @@ int nuc_emit_finish_root(struct nuc_builder *b)
 		return r;
 	if (!l)
 		return -ENOMEM;
-	for (size_t i = 0; i < NUC_ARRAY_SIZE(masked); i++)
-		if (b->world->look(b->world, masked[i], false, l) == 0)
+	for (size_t i = 0; i < NUC_ARRAY_SIZE(masked); i++) {
+		r = is_there(b, masked[i], l);
+		if (r < 0)
+			return r;
+		if (r)
 			nuc_b_step(b, NUC_PROG_CHILD, NUC_OP_MASK, NULL, nuc_b_str(b, masked[i]),
 				   S_ISDIR(l->mode), 0);
+	}
 	if (b->sealed)
 		nuc_b_step(b, NUC_PROG_CHILD, NUC_OP_READONLY, NULL, nuc_b_str(b, b->sealed), 1, 0);
-	for (size_t i = 0; i < NUC_ARRAY_SIZE(readonly); i++)
-		if (b->world->look(b->world, readonly[i], false, l) == 0)
+	for (size_t i = 0; i < NUC_ARRAY_SIZE(readonly); i++) {
+		r = is_there(b, readonly[i], l);
+		if (r < 0)
+			return r;
+		if (r)
 			nuc_b_step(b, NUC_PROG_CHILD, NUC_OP_READONLY, NULL, nuc_b_str(b, readonly[i]), 0,
 				   0);
+	}
 	if (b->head.clone_flags & CLONE_NEWNET)
 		nuc_b_step(b, NUC_PROG_CHILD, NUC_OP_LOOPBACK, NULL, 0, 0, 0);
 	if (b->head.clone_flags & CLONE_NEWUTS)

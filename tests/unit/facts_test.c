@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What the library finds out about this host, and what the host itself says. */
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
 
@@ -30,12 +31,38 @@ START_TEST(facts_agree_with_the_kernel)
 }
 END_TEST
 
+/* Root would pass for an unprivileged user otherwise, whose sandboxes have its own id on the host. */
+START_TEST(want_of_descriptors_changes_no_fact)
+{
+	struct nuc_facts before, f;
+	struct rlimit limit;
+	int r;
+
+	ck_assert_int_eq(nuc_facts_probe(&before), 0);
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	limit.rlim_cur = 0;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	r = nuc_facts_probe(&f);
+	limit.rlim_cur = limit.rlim_max;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	if (before.privileged) {
+		ck_assert_int_eq(r, -EMFILE);
+		return;
+	}
+	ck_assert_int_eq(r, 0);
+	ck_assert_uint_eq(f.namespaces, before.namespaces);
+	ck_assert_int_eq(f.userns_refused, before.userns_refused);
+	ck_assert_int_eq(f.privileged, before.privileged);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("facts");
 	TCase *t = tcase_create("facts");
 
 	tcase_add_test(t, facts_agree_with_the_kernel);
+	tcase_add_test(t, want_of_descriptors_changes_no_fact);
 	suite_add_tcase(s, t);
 	return run_suite(s);
 }

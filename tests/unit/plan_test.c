@@ -414,6 +414,47 @@ START_TEST(what_cannot_be_is_refused_by_name)
 }
 END_TEST
 
+static const char *unseen;
+static int unseen_why;
+
+static int look_without(struct nuc_world *w, const char *path, bool follow, struct nuc_look *ret)
+{
+	return strcmp(path, unseen) ? fake_look(w, path, follow, ret) : unseen_why;
+}
+
+/*
+ * What is masked or made read-only is left out only where this kernel does not have it: not because all descriptors
+ * were in use when it was looked for, by another thread of the caller.
+ */
+START_TEST(want_of_descriptors_leaves_nothing_unmasked)
+{
+	static const char *const paths[] = { "/proc/acpi", "/proc/kcore", "/proc/keys", "/proc/irq", "/proc/sys" };
+	static const int why[] = { -EMFILE, -ENFILE, -ENOMEM, -ENOENT };
+
+	for (size_t i = 0; i < NUC_ARRAY_SIZE(paths); i++) {
+		for (size_t k = 0; k < NUC_ARRAY_SIZE(why); k++) {
+			struct nuc_world w = fake_world(_i);
+			nucleus_policy *policy;
+			nucleus_error *err = NULL;
+			struct nuc_plan *plan = NULL;
+			int r;
+
+			unseen = paths[i];
+			unseen_why = why[k];
+			w.look = look_without;
+			ck_assert_int_eq(nucleus_policy_new(&policy), 0);
+			r = nuc_compile(policy, &w, &plan, &err);
+			ck_assert_msg(r == (why[k] == -ENOENT ? 0 : why[k]), "%s, %d: %d", unseen, why[k], r);
+			if (r < 0)
+				ck_assert_ptr_nonnull(strstr(nucleus_error_message(err), unseen));
+			nucleus_error_free(err);
+			free(plan);
+			nucleus_policy_free(policy);
+		}
+	}
+}
+END_TEST
+
 START_TEST(agent_mode_records_what_strict_agent_refuses)
 {
 	static const struct {
@@ -525,6 +566,7 @@ int main(void)
 	tcase_add_loop_test(t, what_cannot_be_is_refused_by_name, 0, NUC_ARRAY_SIZE(refusals));
 	tcase_add_loop_test(t, agent_mode_records_what_strict_agent_refuses, 0, 3);
 	tcase_add_test(t, secrets_of_the_host_are_not_shown);
+	tcase_add_loop_test(t, want_of_descriptors_leaves_nothing_unmasked, 0, 2);
 	suite_add_tcase(s, t);
 	return run_suite(s);
 }
