@@ -83,11 +83,10 @@ static bool look_around(struct nuc_around *ret)
 
 	*ret = (struct nuc_around){
 		.pid = (uint64_t)getpid(),
-		.pids = nuc_namespace_of_thread("pid"),
+		.pids = nuc_children_are_here(),
 		.mounts = nuc_namespace_of_thread("mnt"),
 	};
-	if (!ret->pids || ret->pids != nuc_namespace_of_thread("pid_for_children") || !ret->mounts ||
-	    !look_at_root(ret->root))
+	if (!ret->pids || !ret->mounts || !look_at_root(ret->root))
 		return false;
 	for (size_t i = 0; i < NUC_ARRAY_SIZE(limits); i++) {
 		if (getrlimit(limits[i], &limit) < 0)

@@ -105,9 +105,9 @@ const char *nuc_root_is_of_one_start(const struct nuc_plan *plan)
 				   : NULL;
 }
 
-bool nuc_children_are_here(void)
+uint64_t nuc_children_are_here(void)
 {
 	const uint64_t own = nuc_namespace_of_thread("pid");
 
-	return own && own == nuc_namespace_of_thread("pid_for_children");
+	return own == nuc_namespace_of_thread("pid_for_children") ? own : 0;
 }

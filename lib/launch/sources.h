@@ -16,7 +16,7 @@ bool nuc_sources_are(const struct nuc_plan *plan, const struct nuc_file_id *was)
 const char *nuc_root_is_of_one_start(const struct nuc_plan *plan);
 
 /*
- * Whether the calling thread's children are in its own pid namespace. What builds a root, or makes sandboxes, would be
+ * The calling thread's pid namespace if its children are in it, too, else 0. What builds a root, or makes sandboxes, would be
  * the first process of another one: all that the caller forks would end with it.
  */
-bool nuc_children_are_here(void);
+uint64_t nuc_children_are_here(void);
