@@ -480,9 +480,13 @@ NUCLEUS_API int nucleus_process_pid(const nucleus_process *process);
  */
 NUCLEUS_API int nucleus_process_pidfd(const nucleus_process *process);
 /**
- * nucleus_process_wait - waits until the sandbox and all in it have ended
+ * nucleus_process_wait - waits until the program and all other processes of the sandbox have ended
  * @timeout_ms: milliseconds to wait; 0 polls, -1 waits without end
  * @ret_outcome, @ret_code: how it ended, see enum nucleus_outcome; either may be NULL
+ *
+ * The kernel may still be taking down the sandbox's mounts and namespaces then, with the sandbox's first
+ * process, which runs no code of the program: nucleus_process_close() waits for that, and
+ * nucleus_process_pidfd() tells when it is done, as for who is to unmount what a sandbox had bound.
  *
  * May be called again: the answer stays. The first call that sees the end also carries the
  * workspace back in mode copy-in-out. It works whatever the caller does with SIGCHLD or waitpid(-1).

@@ -222,6 +222,17 @@ static void end_others(void)
 		nuc_sys(__NR_kill, -1, SIGKILL_);
 }
 
+/*
+ * Whether no other process is left in the pid namespace, not even one that is ending. Each is a child of PID 1, or its
+ * parent's ancestors lead there, and whoever loses its parent becomes one (pid_namespaces(7)).
+ */
+static int is_alone(void)
+{
+	return nuc_sys(__NR_getpid) == 1 &&
+	       nuc_sys(__NR_waitid, 0 /* P_ALL */, 0, 0, 1 | 4 | 0x41000000 /* WNOHANG, WEXITED, WNOWAIT, __WALL */, 0) ==
+		       -ECHILD;
+}
+
 /* Without a report: the caller reads that there is none. */
 __attribute__((noreturn)) static void end_untold(void)
 {
@@ -243,6 +254,7 @@ static void end(uint32_t kind, int32_t value, uint64_t started)
 	r.wall_us = r.ended_ns / 1000 - started;
 	end_others();
 	r.dropped = nuc_observe_end();
+	r.alone = is_alone();
 	report(&r);
 	quit(0);
 }

@@ -105,4 +105,4 @@ int nuc_launch(struct nuc_prepared *p, const int stdio[3], const char *const *ar
 
 void nuc_carry_done(struct nuc_carry *c);
 /* Kills it if it still runs, and lets go of all that it holds. */
-void nuc_running_done(struct nuc_running *r, bool ended);
+void nuc_running_done(struct nuc_running *r, bool gone);

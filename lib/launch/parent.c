@@ -42,9 +42,9 @@ void nuc_carry_done(struct nuc_carry *c)
 	*c = (struct nuc_carry){ .inside = -1, .outside = -1 };
 }
 
-void nuc_running_done(struct nuc_running *r, bool ended)
+void nuc_running_done(struct nuc_running *r, bool gone)
 {
-	if (!ended)
+	if (!gone)
 		nuc_end_sandbox(r->pidfd);
 	nuc_closep(&r->pidfd);
 	nuc_closep(&r->report_fd);

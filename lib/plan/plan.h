@@ -136,6 +136,8 @@ struct nuc_report {
 	uint32_t kind, step;
 	int32_t value;
 	uint32_t dropped;	/* refusals that were not told, nor that they were not */
+	uint32_t alone;		/* of an end: no process is left but init */
+	uint32_t unused;
 	uint64_t utime_us, stime_us, maxrss_kb, wall_us;
 	uint64_t ended_ns;	/* CLOCK_MONOTONIC: when init saw the end that it tells of */
 };

@@ -29,7 +29,8 @@ struct kernel_word {
 
 struct nucleus_process {
 	struct nuc_running running;
-	bool ended;
+	bool ended;		/* the outcome is known */
+	bool gone;		/* so is init, with all that the kernel held for the sandbox */
 	int outcome, code;
 	bool has_report;
 	struct nuc_report report;
@@ -96,25 +97,6 @@ int nucleus_process_pidfd(const nucleus_process *p)
 	return p->running.pidfd;
 }
 
-/* Waits for the end. 0, -ETIMEDOUT, or the errno of poll. */
-static int await_end(int pidfd, int timeout_ms)
-{
-	int64_t until = nuc_now_ms() + timeout_ms;
-
-	for (;;) {
-		struct pollfd fd = { .fd = pidfd, .events = POLLIN };
-		int64_t left = timeout_ms < 0 ? -1 : until - nuc_now_ms();
-		int n = poll(&fd, 1, left < 0 && timeout_ms >= 0 ? 0 : (int)left);
-
-		if (n > 0)
-			return 0;
-		if (n == 0)
-			return -ETIMEDOUT;
-		if (errno != EINTR)
-			return -errno;
-	}
-}
-
 /* Reads init's last record. What it wrote before its end is in the pipe by now, or never will be. */
 static bool read_report(int fd, struct nuc_report *ret)
 {
@@ -134,6 +116,15 @@ static bool read_report(int fd, struct nuc_report *ret)
 	}
 }
 
+static void take_report(nucleus_process *p)
+{
+	p->ended = true;
+	p->outcome = p->report.kind == NUC_REPORT_EXITED      ? NUCLEUS_OUTCOME_EXITED
+		     : p->report.kind == NUC_REPORT_SIGNALLED ? NUCLEUS_OUTCOME_SIGNALLED
+							      : NUCLEUS_OUTCOME_TIMEOUT;
+	p->code = p->report.value;
+}
+
 static void learn_outcome(nucleus_process *p)
 {
 	siginfo_t si = { 0 };
@@ -143,15 +134,13 @@ static void learn_outcome(nucleus_process *p)
 	do
 		r = waitid(P_PIDFD, (id_t)p->running.pidfd, &si, WEXITED | __WALL);
 	while (r < 0 && errno == EINTR);
-	p->ended = true;
-	p->has_report = read_report(p->running.report_fd, &p->report);
+	p->ended = p->gone = true;
+	if (!p->has_report)
+		p->has_report = read_report(p->running.report_fd, &p->report);
 	if (p->running.timing)
 		nuc_timing_end(p->running.timing, p->has_report ? p->report.ended_ns : 0, (uint64_t)nuc_now_ns());
 	if (p->has_report) {
-		p->outcome = p->report.kind == NUC_REPORT_EXITED      ? NUCLEUS_OUTCOME_EXITED
-			     : p->report.kind == NUC_REPORT_SIGNALLED ? NUCLEUS_OUTCOME_SIGNALLED
-								      : NUCLEUS_OUTCOME_TIMEOUT;
-		p->code = p->report.value;
+		take_report(p);
 		return;
 	}
 	p->outcome = NUCLEUS_OUTCOME_KILLED;
@@ -169,6 +158,46 @@ static void learn_end(nucleus_process *p)
 		return;
 	p->outcome = NUCLEUS_OUTCOME_OOM;
 	p->code = SIGKILL;
+}
+
+/*
+ * Whether init's word may do, so that the kernel's tear-down of mounts and namespaces need not be waited for: unless
+ * that is what is measured, or others may have more to say (the group, the kernel's log).
+ */
+static bool heeds_report(const nucleus_process *p)
+{
+	return !p->has_report && !p->running.timing && !p->kernel && p->running.group.dir < 0;
+}
+
+/* Waits until the outcome can be known, and learns it. 0, -ETIMEDOUT, or the errno of poll. */
+static int await_end(nucleus_process *p, int timeout_ms)
+{
+	struct pollfd fds[] = { { .fd = p->running.pidfd, .events = POLLIN },
+				{ .fd = heeds_report(p) ? p->running.report_fd : -1, .events = POLLIN } };
+	int64_t until = nuc_now_ms() + timeout_ms;
+
+	for (;;) {
+		int64_t left = timeout_ms < 0 ? -1 : until - nuc_now_ms();
+		int n = poll(fds, 2, left < 0 && timeout_ms >= 0 ? 0 : (int)left);
+
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		if (n == 0)
+			return -ETIMEDOUT;
+		if (n < 0)
+			continue;
+		if (fds[0].revents) {
+			learn_end(p);
+			return 0;
+		}
+		/* There is but this one, or none: then init ends without a word. */
+		fds[1].fd = -1;
+		p->has_report = read_report(p->running.report_fd, &p->report);
+		if (p->has_report && p->report.alone) {
+			take_report(p);
+			return 0;
+		}
+	}
 }
 
 static int carry_back(nucleus_process *p, nucleus_error **ret_err)
@@ -194,12 +223,11 @@ int nucleus_process_wait(nucleus_process *p, int timeout_ms, int *ret_outcome, i
 	int r;
 
 	if (!p->ended) {
-		r = await_end(p->running.pidfd, timeout_ms);
+		r = await_end(p, timeout_ms);
 		if (r < 0)
 			return nuc_fail(ret_err, r, &where,
 					r == -ETIMEDOUT ? "the sandbox is still running"
 							: "cannot wait for the sandbox");
-		learn_end(p);
 	}
 	r = carry_back(p, ret_err);
 	if (ret_outcome)
@@ -566,7 +594,7 @@ void nucleus_process_close(nucleus_process *p)
 {
 	if (!p)
 		return;
-	nuc_running_done(&p->running, p->ended);
+	nuc_running_done(&p->running, p->gone);
 	nuc_closep(&p->denials);
 	kernel_free(p->kernel);
 	free(p);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The process object: outcomes, signals, time limits, the caller's own poll loop, the end. */
+#include <sys/ptrace.h>
+
 #include "embed.h"
 
 static nucleus_sandbox *sandbox;
@@ -157,6 +159,103 @@ START_TEST(close_ends_descendants_too)
 	nucleus_process_close(p);
 	/* close() waits until all is gone: nobody holds the pipe any more. */
 	ck_assert(all_gone(0));
+}
+END_TEST
+
+/* Stops init when it is about to go, so that nothing of what the kernel holds for the sandbox goes either. */
+static void hold_init(const nucleus_process *p)
+{
+	const int init = nucleus_process_pid(p);
+
+	ck_assert_msg(ptrace(PTRACE_SEIZE, init, NULL, PTRACE_O_TRACEEXIT) == 0, "%s", strerror(errno));
+}
+
+/* Until it stands there. */
+static void await_held(const nucleus_process *p)
+{
+	int status;
+
+	ck_assert_int_eq(waitpid(nucleus_process_pid(p), &status, __WALL), nucleus_process_pid(p));
+	ck_assert_int_eq(status >> 8, SIGTRAP | PTRACE_EVENT_EXIT << 8);
+}
+
+static bool is_gone(const nucleus_process *p)
+{
+	struct pollfd fd = { .fd = nucleus_process_pidfd(p), .events = POLLIN };
+
+	return poll(&fd, 1, 0) == 1;
+}
+
+START_TEST(the_outcome_is_told_before_the_kernel_has_cleared_up)
+{
+	int outcome = -1, code = -1, in = give_input();
+	nucleus_process *p = spawn(sandbox, ARGV("sh", "-c", "echo up; cat; unshare -U true; exit 7"));
+	nucleus_denial *d = NULL;
+	uint64_t wall = 0;
+	int told = 0;
+
+	await_line("up\n");
+	hold_init(p);
+	close(in);
+	await_held(p);
+	for (int i = 0; i < 2; i++) {
+		ck_assert_int_eq(nucleus_process_wait(p, i ? 0 : 60000, &outcome, &code, NULL), 0);
+		ck_assert_int_eq(outcome, NUCLEUS_OUTCOME_EXITED);
+		ck_assert_int_eq(code, 7);
+		ck_assert(!is_gone(p));
+	}
+	ck_assert_int_eq(nucleus_process_signal(p, SIGTERM), -ESRCH);
+	ck_assert_int_eq(nucleus_process_stats(p, "wall-time-us", &wall), 0);
+	ck_assert_uint_gt(wall, 0);
+	/* What was refused is told to its end. */
+	for (int r; (r = nucleus_process_next_denial(p, &d)) != -ENODATA; nucleus_denial_free(d)) {
+		ck_assert_int_eq(r, 0);
+		told += !strncmp(nucleus_denial_attr(d, "target"), "unshare", 7);
+	}
+	ck_assert_int_eq(told, 1);
+	ck_assert(!is_gone(p));
+	ck_assert(!all_gone(0));
+	/* This waits for init, and for what it holds. */
+	ck_assert_int_eq(ptrace(PTRACE_DETACH, nucleus_process_pid(p), NULL, NULL), 0);
+	nucleus_process_close(p);
+	ck_assert(all_gone(0));
+}
+END_TEST
+
+/* Not while init stands there, and then only with all that it held. */
+static void expect_not_told(nucleus_process *p, int in)
+{
+	int outcome = -1;
+
+	await_line("up\n");
+	hold_init(p);
+	close(in);
+	await_held(p);
+	ck_assert_int_eq(nucleus_process_wait(p, 100, &outcome, NULL, NULL), -ETIMEDOUT);
+	ck_assert_int_eq(outcome, -1);
+	ck_assert_int_eq(ptrace(PTRACE_DETACH, nucleus_process_pid(p), NULL, NULL), 0);
+	ck_assert_int_eq(nucleus_process_wait(p, -1, &outcome, NULL, NULL), 0);
+	ck_assert_int_eq(outcome, NUCLEUS_OUTCOME_EXITED);
+	ck_assert(is_gone(p));
+	nucleus_process_close(p);
+}
+
+/* It has been killed, and nobody has reaped it. */
+START_TEST(no_outcome_is_told_while_a_process_is_left)
+{
+	int in = give_input();
+
+	expect_not_told(spawn(sandbox, ARGV("sh", "-c", "sleep 60 & echo up; cat; exit 3")), in);
+}
+END_TEST
+
+/* The tear-down is a row of it. */
+START_TEST(no_outcome_is_told_early_of_what_is_timed)
+{
+	int in = give_input();
+
+	ck_assert_int_eq(nucleus_sandbox_set_timing(sandbox, 1), 0);
+	expect_not_told(spawn(sandbox, ARGV("sh", "-c", "echo up; cat; exit 3")), in);
 }
 END_TEST
 
@@ -375,6 +474,9 @@ int main(void)
 	tcase_add_test(t, signals_have_bounds);
 	tcase_add_test(t, the_program_stops_and_goes_on);
 	tcase_add_test(t, close_ends_descendants_too);
+	tcase_add_test(t, the_outcome_is_told_before_the_kernel_has_cleared_up);
+	tcase_add_test(t, no_outcome_is_told_while_a_process_is_left);
+	tcase_add_test(t, no_outcome_is_told_early_of_what_is_timed);
 	tcase_add_test(t, the_programs_end_is_the_sandboxes_end);
 	tcase_add_test(t, the_time_limit_ends_descendants_too);
 	tcase_add_test(t, a_kill_from_outside_is_told_as_such);
