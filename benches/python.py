@@ -108,7 +108,7 @@ def main() -> int:
     ahead.prepare(2)
     with tempfile.TemporaryDirectory() as scratch:
         seccomp = f"{scratch}/filter"
-        call: Contender = {"name": CALL, "kind": "call", "argv": PROGRAM, "policy": options}
+        call: Contender = {"name": CALL, "kind": "call", "argv": PROGRAM, "policy": options, "whole": True}
         plain: Contender = {"name": PLAIN, "kind": "exec", "argv": [f"{place}/bin/true"]}
         bwrap: Contender = {"name": "bwrap", "kind": "bwrap", "argv": PROGRAM, "policy": options}
         launcher = place / "bench-launch"
