@@ -74,6 +74,38 @@ class Case(unittest.TestCase):
         return p
 
 
+# What a program may try on a file that was opened for reading only.
+REOPEN = """
+import os
+for how in (lambda f: os.truncate(f, 0), lambda f: os.open(f, os.O_WRONLY), lambda f: os.open(f, os.O_TRUNC),
+            lambda f: os.open(f, os.O_RDWR | os.O_APPEND)):
+    try:
+        how("/proc/self/fd/0")
+        print("done")
+    except PermissionError:
+        print("refused")
+"""
+
+
+class Input(Case):
+    def reopen(self, *args):
+        """Each outcome, and the file afterwards. Everybody may write it, so that its mode refuses nothing."""
+        path = self.dir / "input"
+        path.write_text("keep\n")
+        path.chmod(0o666)
+        self.dir.chmod(0o755)
+        with path.open("rb") as file:
+            told = self.good(*args, "--", "/usr/bin/python3", "-c", REOPEN, stdin=file)
+        return told.split(), path.read_text()
+
+    def test_a_file_is_not_written_through_its_descriptor(self):
+        """It leads to the host's mount, which is not read-only as that of a volume is: Landlock stands before it."""
+        volume = ["--volume", f"{self.dir}:/shown:ro"]
+        for args in ([], volume):
+            self.assertEqual(self.reopen("--mode", "strict-agent", *args), (["refused"] * 4, "keep\n"))
+        self.assertEqual(self.reopen("--mode", "agent", "--landlock", "off", *volume), (["done"] * 4, ""))
+
+
 class Exit(Case):
     def test_the_programs_own(self):
         for code in (0, 1, 3, 124, 125, 126, 127, 255):
