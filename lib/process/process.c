@@ -309,7 +309,9 @@ int nucleus_process_denial_fd(nucleus_process *p)
 	if (fd < 0)
 		return fd;
 	p->denials = fd;
-	r = watch(p, EPOLL_CTL_ADD, p->heard_all ? p->running.pidfd : p->running.denial_fd);
+	r = watch(p, EPOLL_CTL_ADD, p->running.pidfd);
+	if (r == 0 && !p->heard_all)
+		r = watch(p, EPOLL_CTL_ADD, p->running.denial_fd);
 	if (r == 0 && p->kernel)
 		r = watch(p, EPOLL_CTL_ADD, nuc_audit_log_fd(p->kernel->log));
 	if (r < 0) {
@@ -330,10 +332,11 @@ static int next_record(nucleus_process *p, nucleus_denial **ret)
 
 		if (n < 0 && errno == EINTR)
 			continue;
+		/* Before its outcome init has written all. Who else holds the pipe, forked while it was made, writes nothing. */
+		if (n == 0 || (n < 0 && errno == EAGAIN && p->ended))
+			return -ENODATA;
 		if (n < 0)
 			return -errno;
-		if (n == 0)
-			return -ENODATA;
 		/* Init writes records whole. Its last breath may be none. */
 		if (n != sizeof(r))
 			continue;
@@ -479,6 +482,10 @@ int nucleus_process_next_denial(nucleus_process *p, nucleus_denial **ret)
 	if (p->running.denial_fd < 0)
 		return -ENODATA;
 	r = next_of_both(p, &d);
+	if (r == -EAGAIN && !p->ended && has_ended(p)) {
+		learn_end(p);
+		r = next_of_both(p, &d);
+	}
 	if (r == 0)
 		*ret = d;
 	if (r != -ENODATA)
@@ -487,7 +494,6 @@ int nucleus_process_next_denial(nucleus_process *p, nucleus_denial **ret)
 		/* The pipe would be readable for ever, and the end can take a while. */
 		p->heard_all = true;
 		watch(p, EPOLL_CTL_DEL, p->running.denial_fd);
-		watch(p, EPOLL_CTL_ADD, p->running.pidfd);
 	}
 	if (!p->ended) {
 		if (!has_ended(p))

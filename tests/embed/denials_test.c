@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* What was refused, as an embedder sees it: a poll loop, or nobody who reads. */
+#include <sched.h>
+#include <sys/prctl.h>
+
 #include "embed.h"
 
 static nucleus_sandbox *sandbox;
@@ -131,6 +134,69 @@ START_TEST(a_flood_is_bounded_and_counted)
 }
 END_TEST
 
+#define KIDS 64
+
+/* While a sandbox is started: processes that have whatever this one has open then, and keep it. */
+static struct {
+	_Atomic bool enough;
+	pid_t pid[KIDS];
+	int n;
+} kids;
+
+static void *make_kids(void *nothing)
+{
+	while (!kids.enough && kids.n < KIDS) {
+		pid_t pid = fork();
+
+		if (pid == 0) {
+			prctl(PR_SET_PDEATHSIG, SIGKILL); /* with this thread */
+			pause();
+			_exit(0);
+		}
+		if (pid > 0)
+			kids.pid[kids.n++] = pid;
+	}
+	while (!kids.enough)
+		sched_yield();
+	return nothing;
+}
+
+/* As another thread of an embedder does, that starts programs of its own. */
+START_TEST(the_end_is_told_whoever_else_holds_the_pipe)
+{
+	for (int i = 0; i < 10; i++) {
+		nucleus_denial *d = NULL;
+		nucleus_process *p;
+		pthread_t thread;
+		int told = 0, r;
+
+		kids.enough = false;
+		kids.n = 0;
+		ck_assert_int_eq(pthread_create(&thread, NULL, make_kids, NULL), 0);
+		p = spawn(sandbox, ARGV("sh", "-c", "unshare -U true; exit 3"));
+		if (i % 2) {
+			ck_assert_int_eq(nucleus_process_wait(p, -1, NULL, NULL, NULL), 0);
+			while ((r = nucleus_process_next_denial(p, &d)) == 0) {
+				nucleus_denial_free(d);
+				told++;
+			}
+			ck_assert_int_eq(r, -ENODATA);
+		}
+		for (; !(i % 2) && (d = await(p)); told++)
+			nucleus_denial_free(d);
+		ck_assert_int_eq(told, 1);
+		nucleus_process_close(p);
+		kids.enough = true;
+		ck_assert_int_eq(pthread_join(thread, NULL), 0);
+		ck_assert_int_gt(kids.n, 0);
+		while (kids.n--) {
+			kill(kids.pid[kids.n], SIGKILL);
+			ck_assert_int_eq(waitpid(kids.pid[kids.n], NULL, 0), kids.pid[kids.n]);
+		}
+	}
+}
+END_TEST
+
 START_TEST(it_outlives_the_sandbox_object)
 {
 	nucleus_sandbox *s = make_sandbox(ARGV("limits.timeout=1m"));
@@ -216,6 +282,7 @@ int main(void)
 	tcase_add_test(t, off_is_off);
 	tcase_add_test(t, a_quiet_program_has_none);
 	tcase_add_test(t, a_flood_is_bounded_and_counted);
+	tcase_add_test(t, the_end_is_told_whoever_else_holds_the_pipe);
 	tcase_add_test(t, it_outlives_the_sandbox_object);
 	tcase_add_test(t, the_time_limit_is_told);
 	tcase_add_test(t, a_program_that_is_killed_in_a_call);
