@@ -83,7 +83,7 @@ class Bench:
               targets: Sequence[Target]) -> Group:
         values, more = drive.measure(self.launcher, self.corner.enter(), contenders, self.place.rounds(rounds))
         names = [str(c["name"]) for c in contenders]
-        notes = [AGAIN, TOLD, *([PRIVATE] if os.geteuid() == 0 else [])]
+        notes = [AGAIN, *([TOLD] if WHOLE in names else []), *([PRIVATE] if os.geteuid() == 0 else [])]
         if AHEAD in names:
             notes.append(f"After a start of what was made ahead, {PAUSE} ms of rest, in which the next is made.")
         return Group("start", f"{title}, {self.user.name}", "us", PLAIN, values, {**left_out, **more}, list(targets),

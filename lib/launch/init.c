@@ -223,8 +223,8 @@ static void end_others(void)
 }
 
 /*
- * Whether no other process is left in the pid namespace, not even one that is ending. Each is a child of PID 1, or its
- * parent's ancestors lead there, and whoever loses its parent becomes one (pid_namespaces(7)).
+ * Whether no other process is left in the pid namespace, not even one that is ending: whoever was born in it descends
+ * from PID 1, and is its child at the latest when all between them have ended (pid_namespaces(7)).
  */
 static int is_alone(void)
 {
