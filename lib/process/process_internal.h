@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/* Between the parts of a process object: its life (process.c), and what was refused in it (refusals.c). */
+#pragma once
+
+#include "process.h"
+
+struct kernel_word;
+
+struct nucleus_process {
+	struct nuc_running running;
+	bool ended;		/* the outcome is known */
+	bool gone;		/* so is init, with all that the kernel held for the sandbox */
+	int outcome, code;
+	bool has_report;
+	struct nuc_report report;
+	bool carried;
+	int carry_result;
+	int denials;		/* an epoll descriptor: what would have something to tell; -1: not asked for */
+	struct kernel_word *kernel; /* or NULL: nobody may read it, or it says nothing */
+	bool heard_all;		/* init has told what it had to tell */
+	bool told_killed;
+	uint32_t lost;		/* by the kernel's log */
+	unsigned int ends;	/* what was told of the end */
+};
+
+/* Whether init is gone, and so all that the sandbox was; and to learn its outcome then. */
+bool nuc_process_has_ended(const nucleus_process *p);
+void nuc_process_learn_end(nucleus_process *p);
+
+/* Takes what listens to the kernel's log. NULL: no memory; it is done without, and all is told as init says it. */
+struct kernel_word *nuc_kernel_word_new(struct nuc_running *running);
+/* What comes after the end is of others. NULL: init did not say when that was. */
+void nuc_kernel_word_end(struct kernel_word *k, const struct nuc_report *report);
+void nuc_kernel_word_free(struct kernel_word *k);
