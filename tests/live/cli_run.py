@@ -5,6 +5,7 @@ python3 cli_run.py --nucleus build/cli/nucleus [unittest's arguments]
 """
 
 import argparse
+import ctypes
 import fcntl
 import hashlib
 import json
@@ -101,8 +102,12 @@ class Input(Case):
     def test_a_file_is_not_written_through_its_descriptor(self):
         """It leads to the host's mount, which is not read-only as that of a volume is: Landlock stands before it."""
         volume = ["--volume", f"{self.dir}:/shown:ro"]
-        for args in ([], volume):
-            self.assertEqual(self.reopen("--mode", "strict-agent", *args), (["refused"] * 4, "keep\n"))
+        # Of its rights the one to truncate came with ABI 3, Linux 6.2; a volume may at least be read.
+        abi = ctypes.CDLL(None).syscall(444, None, ctypes.c_size_t(0), 1)  # landlock_create_ruleset(2), the version
+        self.assertGreater(abi, 0)
+        for args, old in (([], "done refused refused refused"), (volume, "done refused done refused")):
+            self.assertEqual(self.reopen("--mode", "strict-agent", *args),
+                             (["refused"] * 4, "keep\n") if abi >= 3 else (old.split(), ""))
         self.assertEqual(self.reopen("--mode", "agent", "--landlock", "off", *volume), (["done"] * 4, ""))
 
 
