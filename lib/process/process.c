@@ -82,7 +82,7 @@ static void learn_outcome(nucleus_process *p)
 }
 
 /* As above, and asks the group: the kernel ended all of it, while init told of the program's end. */
-void nuc_process_learn_end(nucleus_process *p)
+static void learn_end(nucleus_process *p)
 {
 	learn_outcome(p);
 	if (p->kernel)
@@ -91,6 +91,20 @@ void nuc_process_learn_end(nucleus_process *p)
 		return;
 	p->outcome = NUCLEUS_OUTCOME_OOM;
 	p->code = SIGKILL;
+}
+
+static bool has_ended(const nucleus_process *p)
+{
+	struct pollfd fd = { .fd = p->running.pidfd, .events = POLLIN };
+
+	return poll(&fd, 1, 0) > 0;
+}
+
+bool nuc_process_is_over(nucleus_process *p)
+{
+	if (!p->ended && has_ended(p))
+		learn_end(p);
+	return p->ended;
 }
 
 /*
@@ -120,7 +134,7 @@ static int await_end(nucleus_process *p, int timeout_ms)
 		if (n < 0)
 			continue;
 		if (fds[0].revents) {
-			nuc_process_learn_end(p);
+			learn_end(p);
 			return 0;
 		}
 		/* There is but this one, or none: then init ends without a word. */
@@ -192,18 +206,11 @@ int nucleus_process_signal(nucleus_process *p, int sig)
 	return 0;
 }
 
-bool nuc_process_has_ended(const nucleus_process *p)
-{
-	struct pollfd fd = { .fd = p->running.pidfd, .events = POLLIN };
-
-	return poll(&fd, 1, 0) > 0;
-}
-
 static int freeze(nucleus_process *p, bool frozen)
 {
 	if (p->running.group.dir < 0)
 		return -EOPNOTSUPP;
-	if (p->ended || nuc_process_has_ended(p))
+	if (p->ended || has_ended(p))
 		return -ESRCH;
 	return nuc_cgroup_freeze(&p->running.group, frozen);
 }

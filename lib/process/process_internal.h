@@ -23,9 +23,8 @@ struct nucleus_process {
 	unsigned int ends;	/* what was told of the end */
 };
 
-/* Whether init is gone, and so all that the sandbox was; and to learn its outcome then. */
-bool nuc_process_has_ended(const nucleus_process *p);
-void nuc_process_learn_end(nucleus_process *p);
+/* Whether the outcome is known; it is learned if init is gone. */
+bool nuc_process_is_over(nucleus_process *p);
 
 /* Takes what listens to the kernel's log. NULL: no memory; it is done without, and all is told as init says it. */
 struct kernel_word *nuc_kernel_word_new(struct nuc_running *running);

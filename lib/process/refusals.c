@@ -142,8 +142,7 @@ static void listen_to_kernel(nucleus_process *p)
 	if (k->has_said)
 		return;
 	/* Before, so that what others do afterwards is not taken for this sandbox's. */
-	if (!p->ended && nuc_process_has_ended(p))
-		nuc_process_learn_end(p);
+	nuc_process_is_over(p);
 	r = nuc_audit_log_next(k->log, &k->said);
 	k->has_said = r == 0;
 	p->lost += r == -ENOBUFS;
@@ -249,10 +248,8 @@ int nucleus_process_next_denial(nucleus_process *p, nucleus_denial **ret)
 	if (p->running.denial_fd < 0)
 		return -ENODATA;
 	r = next_of_both(p, &d);
-	if (r == -EAGAIN && !p->ended && nuc_process_has_ended(p)) {
-		nuc_process_learn_end(p);
+	if (r == -EAGAIN && !p->ended && nuc_process_is_over(p))
 		r = next_of_both(p, &d);
-	}
 	if (r == 0)
 		*ret = d;
 	if (r != -ENODATA)
@@ -262,11 +259,8 @@ int nucleus_process_next_denial(nucleus_process *p, nucleus_denial **ret)
 		p->heard_all = true;
 		watch(p, EPOLL_CTL_DEL, p->running.denial_fd);
 	}
-	if (!p->ended) {
-		if (!nuc_process_has_ended(p))
-			return -EAGAIN;
-		nuc_process_learn_end(p);
-	}
+	if (!nuc_process_is_over(p))
+		return -EAGAIN;
 	r = next_of_end(p, ret);
 	if (r == -ENODATA)
 		watch(p, EPOLL_CTL_DEL, p->running.pidfd);
