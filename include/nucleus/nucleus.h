@@ -409,7 +409,10 @@ NUCLEUS_API int nucleus_cleanup(nucleus_error **ret_err);
  * nucleus_sandbox_set_stdio - the descriptors that become the program's 0, 1 and 2
  * @in, @out, @err: a descriptor, NUCLEUS_STDIO_OWN (also before this is called), or NUCLEUS_STDIO_NULL
  *
- * They stay the caller's and must be open at the spawn. Returns 0, or -EBADF. Since: 0.1
+ * They stay the caller's and must be open at the spawn. One that was opened for reading only stays so
+ * for the program, outside mode agent: nucleus_sandbox_spawn() refuses a memory file (memfd_create(2)) that is not
+ * sealed against writing, growing and shrinking, and before Linux 6.2 a regular file, unless owner and
+ * mode keep the program from it or its mount is read-only; use a pipe. Returns 0, or -EBADF. Since: 0.1
  */
 NUCLEUS_API int nucleus_sandbox_set_stdio(nucleus_sandbox *sandbox, int in, int out, int err);
 
@@ -452,8 +455,8 @@ NUCLEUS_API int nucleus_sandbox_prepare(nucleus_sandbox *sandbox, unsigned int c
  *
  * Returns 0 once execve() has succeeded in the sandbox; -ENOENT when the program is not there,
  * -EACCES when it may not be executed, -E2BIG, -EINVAL for an empty argv, -EISDIR when a descriptor
- * that the program would get is a directory of the host's, -EPERM or -ENOTSUP when the host refuses
- * a step (the error's layer names it), -EAGAIN, or the errno of the step that failed. Nothing is left
+ * that the program would get is a directory of the host's, -EPERM or -ENOTSUP when it is a file for reading that
+ * the program could write (see nucleus_sandbox_set_stdio()) or when the host refuses a step (the error's layer names it), -EAGAIN, or the errno of the step that failed. Nothing is left
  * behind then. The sandbox does not outlive the calling process. Since: 0.1
  */
 NUCLEUS_API int nucleus_sandbox_spawn(nucleus_sandbox *sandbox, const char *const *argv,

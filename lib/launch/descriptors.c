@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* What a launch opens, and which of the caller's descriptors may go into a sandbox. */
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 
 #include "parent.h"
+#include "policy.h"
 
 /* Makes ctx.stdio[i] something that the child can put at i; -1 where it is there already. */
 static int take_stdio(struct nuc_launch *l, int i, int given)
@@ -137,25 +141,86 @@ int nuc_launch_open_log(struct nuc_launch *l, nucleus_error **ret_err)
  * A directory of the host would be a way out, whatever the new root is: fchdir() and "..", past all
  * mounts, and past Landlock for what is not an opening: stat, chmod, connect (CVE-2024-21626).
  */
-static bool is_directory(int fd)
+static int check_no_directory(const struct stat *st, const char *what, const struct nuc_where *where,
+			      nucleus_error **ret_err)
 {
-	struct stat st;
-
-	return fstat(fd, &st) == 0 && S_ISDIR(st.st_mode);
+	if (!S_ISDIR(st->st_mode))
+		return 0;
+	return nuc_fail(ret_err, -EISDIR, where, "%s is a directory, which would lead out of the sandbox", what);
 }
 
-static int check_stdio(const int stdio[3], nucleus_error **ret_err)
+/* Whether the program may not open it for writing, and not make it so that it may, by owner and mode alone. */
+static bool is_kept_by_mode(const struct nuc_plan *plan, const struct stat *st)
+{
+	/* The bits of the group also bound what an access control list grants (acl(5)). */
+	return plan->privileged && st->st_uid != plan->host_uid && !(st->st_mode & (S_IWGRP | S_IWOTH));
+}
+
+static bool is_sealed(int fd)
+{
+	int seals = fcntl(fd, F_GET_SEALS);
+
+	return seals >= 0 && seals & F_SEAL_SHRINK && seals & F_SEAL_GROW &&
+	       seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE);
+}
+
+/*
+ * A file that is given for reading is opened anew through /proc/self/fd, and that leads to the host's mount. Only
+ * Landlock stands there, which knows of truncation since ABI 3, and restricts nothing on the kernel's own mounts,
+ * those of memory files among them (is_nouser_or_private() in security/landlock/fs.c).
+ */
+static int check_stays_as_it_is(const struct nuc_prepared *p, int fd, const struct stat *st, const char *what,
+				const char *origin, nucleus_error **ret_err)
+{
+	const struct nuc_where truncated = { "launch", "landlock", origin,
+					     "give it by a pipe (cat FILE |), or use Linux 6.2 or newer" };
+	const struct nuc_where written = { "launch", "descriptors", origin,
+					   "seal it (fcntl(2), F_ADD_SEALS: shrink, grow and write), or give a pipe" };
+	int flags = S_ISREG(st->st_mode) ? fcntl(fd, F_GETFL) : -1;
+	struct statfs fs;
+	struct stat own;
+
+	if (flags < 0 || (!(flags & O_PATH) && (flags & O_ACCMODE) != O_RDONLY) || is_kept_by_mode(p->plan, st))
+		return 0;
+	/* The plan's is a memory file, too. */
+	if (fstat(p->plan_fd, &own) < 0 || fstatfs(fd, &fs) < 0 || own.st_dev == st->st_dev ||
+	    fs.f_type == HUGETLBFS_MAGIC)
+		return is_sealed(fd) ? 0
+				     : nuc_fail(ret_err, -EPERM, &written,
+						"%s is a memory file for reading, which the program could open for "
+						"writing", what);
+	if (p->plan->landlock_abi >= 3 || fs.f_flags & ST_RDONLY)
+		return 0;
+	return nuc_fail(ret_err, -ENOTSUP, &truncated,
+			"%s is a file for reading, which the program could truncate: Landlock of ABI %u does not "
+			"restrict that", what, p->plan->landlock_abi);
+}
+
+static int check_given(const struct nuc_prepared *p, int fd, const char *what, const struct nuc_where *directory,
+		       nucleus_error **ret_err)
+{
+	struct stat st;
+	int r;
+
+	if (fstat(fd, &st) < 0)
+		return 0;
+	r = check_no_directory(&st, what, directory, ret_err);
+	if (r == 0 && nuc_mode_need(p->plan->mode, NUC_MECH_LANDLOCK) == NUC_NEED_REQUIRED)
+		r = check_stays_as_it_is(p, fd, &st, what, directory->origin, ret_err);
+	return r;
+}
+
+static int check_stdio(const struct nuc_prepared *p, const int stdio[3], nucleus_error **ret_err)
 {
 	static const char *const names[] = { "standard input", "standard output", "standard error" };
-	const struct nuc_where where = { "launch", "descriptors", NULL,
-					 "redirect it from or to a file, a pipe or /dev/null" };
+	const struct nuc_where directory = { "launch", "descriptors", NULL,
+					     "redirect it from or to a file, a pipe or /dev/null" };
+	int r = 0;
 
-	for (int i = 0; i < 3; i++)
-		if (stdio[i] != NUCLEUS_STDIO_NULL && is_directory(stdio[i] < 0 ? i : stdio[i]))
-			return nuc_fail(ret_err, -EISDIR, &where,
-					"%s is a directory, which would lead out of the sandbox",
-					names[i]);
-	return 0;
+	for (int i = 0; r == 0 && i < 3; i++)
+		if (stdio[i] != NUCLEUS_STDIO_NULL)
+			r = check_given(p, stdio[i] < 0 ? i : stdio[i], names[i], &directory, ret_err);
+	return r;
 }
 
 /* Whether a number is that of a descriptor which the library itself opened for this sandbox. */
@@ -180,6 +245,7 @@ static int check_passed(const struct nuc_prepared *p, nucleus_error **ret_err)
 					 "open it before the start, and not with O_CLOEXEC only" };
 	const struct nuc_where directory = { "launch", "descriptors", "process.pass-fds",
 					     "bind it as a volume" };
+	int r = 0;
 
 	for (uint32_t i = 0; i < plan->n[NUC_PROG_CHILD]; i++) {
 		const struct nuc_step *s = nuc_plan_step(plan, plan->first[NUC_PROG_CHILD] + i);
@@ -187,25 +253,22 @@ static int check_passed(const struct nuc_prepared *p, nucleus_error **ret_err)
 
 		if (s->op != NUC_OP_CLOSE_FDS)
 			continue;
-		for (uint32_t k = 0; k < span->len / sizeof(uint32_t); k++) {
+		for (uint32_t k = 0; r == 0 && k < span->len / sizeof(uint32_t); k++) {
 			uint32_t fd = ((const uint32_t *)nuc_plan_data(plan, span->at))[k];
+			char what[sizeof("descriptor 4294967295")];
 
-			if (fcntl((int)fd, F_GETFD) < 0 || is_own(p, (int)fd))
-				return nuc_fail(ret_err, -EBADF, &where,
-						"descriptor %u is to be passed, but is not open",
-						fd);
-			if (is_directory((int)fd))
-				return nuc_fail(ret_err, -EISDIR, &directory,
-						"descriptor %u is a directory, which would lead out "
-						"of the sandbox", fd);
+			snprintf(what, sizeof(what), "descriptor %u", fd);
+			r = fcntl((int)fd, F_GETFD) < 0 || is_own(p, (int)fd)
+				    ? nuc_fail(ret_err, -EBADF, &where, "%s is to be passed, but is not open", what)
+				    : check_given(p, (int)fd, what, &directory, ret_err);
 		}
 	}
-	return 0;
+	return r;
 }
 
 int nuc_launch_check(const struct nuc_prepared *p, const int stdio[3], nucleus_error **ret_err)
 {
 	int r = check_passed(p, ret_err);
 
-	return r < 0 ? r : check_stdio(stdio, ret_err);
+	return r < 0 ? r : check_stdio(p, stdio, ret_err);
 }

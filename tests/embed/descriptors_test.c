@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The caller's descriptors: those it gives, those it lacks, and those that must not be passed on. */
+#include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #include "embed.h"
 
@@ -298,6 +300,121 @@ START_TEST(a_passed_descriptor_must_be_open)
 }
 END_TEST
 
+/* A memory file with "keep" in it, opened for reading only. */
+static int reading_memory(int seals)
+{
+	int fd = memfd_create("given", MFD_ALLOW_SEALING | MFD_CLOEXEC), reading;
+	char path[sizeof("/proc/self/fd/") + 10];
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(write(fd, "keep", 4), 4);
+	ck_assert_int_eq(fcntl(fd, F_ADD_SEALS, seals), 0);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	reading = open(path, O_RDONLY | O_CLOEXEC);
+	ck_assert_int_ge(reading, 0);
+	close(fd);
+	return reading;
+}
+
+#define WRITE_INPUT ARGV("bash", "-c", "exec 2>&-; : > /proc/self/fd/0 && echo written; head -c 9")
+
+/* Landlock restricts nothing on the kernel's own mounts: there a memory file is what its seals and its mode make of it. */
+START_TEST(a_memory_file_for_reading_is_not_written)
+{
+	static const int sealed[] = { F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE,
+				      F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE };
+	static const int open_to_some[] = { 0, F_SEAL_SHRINK | F_SEAL_GROW, F_SEAL_WRITE | F_SEAL_SHRINK,
+					    F_SEAL_WRITE | F_SEAL_GROW };
+	nucleus_sandbox *s = make_sandbox(ARGV("limits.timeout=1m")), *agent;
+	int out[2], fd;
+	nucleus_process *p;
+
+	for (size_t i = 0; i < COUNT(open_to_some); i++)
+		for (int ahead = 0; ahead < 2; ahead++) {
+			nucleus_error *e = NULL;
+
+			fd = reading_memory(open_to_some[i]);
+			ck_assert_int_eq(nucleus_sandbox_prepare(s, (unsigned int)ahead, NULL), 0);
+			ck_assert_int_eq(nucleus_sandbox_set_stdio(s, fd, -1, -1), 0);
+			ck_assert_int_eq(nucleus_sandbox_spawn(s, TRUE, &p, &e), -EPERM);
+			ck_assert_str_eq(nucleus_error_layer(e), "descriptors");
+			ck_assert_ptr_nonnull(strstr(nucleus_error_message(e), "standard input is a memory file"));
+			ck_assert_ptr_nonnull(strstr(nucleus_error_hint(e), "seal it"));
+			nucleus_error_free(e);
+			close(fd);
+		}
+	for (size_t i = 0; i < COUNT(sealed); i++) {
+		fd = reading_memory(sealed[i]);
+		make_pipe(out);
+		ck_assert_int_eq(nucleus_sandbox_set_stdio(s, fd, out[1], -1), 0);
+		p = spawn(s, WRITE_INPUT);
+		close(out[1]);
+		ck_assert_str_eq(read_all(out[0]), "keep");
+		expect(p, NUCLEUS_OUTCOME_EXITED, 0);
+		close(fd);
+	}
+	/* What it is good for: there the program may. */
+	agent = make_sandbox(ARGV("mode=agent", "limits.timeout=1m"));
+	fd = reading_memory(0);
+	make_pipe(out);
+	ck_assert_int_eq(nucleus_sandbox_set_stdio(agent, fd, out[1], -1), 0);
+	p = spawn(agent, WRITE_INPUT);
+	close(out[1]);
+	ck_assert_str_eq(read_all(out[0]), "written\n");
+	expect(p, NUCLEUS_OUTCOME_EXITED, 0);
+	close(fd);
+	nucleus_sandbox_free(agent);
+	nucleus_sandbox_free(s);
+}
+END_TEST
+
+/* Who gives it for writing means it; and a mode that grants nobody anything is as good as a seal, for root. */
+START_TEST(a_memory_file_may_be_given_for_writing)
+{
+	int fd = memfd_create("given", MFD_CLOEXEC), reading = reading_memory(0);
+	nucleus_sandbox *s = make_sandbox(ARGV("limits.timeout=1m"));
+	char text[5] = "";
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(nucleus_sandbox_set_stdio(s, -1, fd, -1), 0);
+	expect(spawn(s, ARGV("printf", "told")), NUCLEUS_OUTCOME_EXITED, 0);
+	ck_assert_int_eq(pread(fd, text, 4, 0), 4);
+	ck_assert_str_eq(text, "told");
+	ck_assert_int_eq(nucleus_sandbox_set_stdio(s, reading, -1, -1), 0);
+	ck_assert_int_eq(fchmod(reading, 0600), 0);
+	if (geteuid() == 0) {
+		expect(spawn(s, ARGV("bash", "-c", "! : > /proc/self/fd/0")), NUCLEUS_OUTCOME_EXITED, 0);
+	} else {
+		nucleus_process *p;
+
+		ck_assert_int_eq(nucleus_sandbox_spawn(s, TRUE, &p, NULL), -EPERM);
+	}
+	close(reading);
+	close(fd);
+	nucleus_sandbox_free(s);
+}
+END_TEST
+
+START_TEST(a_memory_file_for_reading_is_not_passed)
+{
+	int given = reading_memory(0), fd = fcntl(given, F_DUPFD_CLOEXEC, 77);
+	nucleus_process *p;
+	nucleus_error *e = NULL;
+	nucleus_sandbox *s;
+	char option[64];
+
+	ck_assert_int_ge(fd, 77);
+	snprintf(option, sizeof(option), "process.pass-fds=%d", fd);
+	s = make_sandbox(ARGV(option, "limits.timeout=1m"));
+	ck_assert_int_eq(nucleus_sandbox_spawn(s, TRUE, &p, &e), -EPERM);
+	ck_assert_str_eq(nucleus_error_origin(e), "process.pass-fds");
+	nucleus_error_free(e);
+	nucleus_sandbox_free(s);
+	close(given);
+	close(fd);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("descriptors");
@@ -315,6 +432,9 @@ int main(void)
 	tcase_add_test(t, a_caller_without_stdio_is_told_when_descriptors_run_out);
 	tcase_add_test(t, only_passed_descriptors_arrive);
 	tcase_add_test(t, a_passed_descriptor_must_be_open);
+	tcase_add_test(t, a_memory_file_for_reading_is_not_written);
+	tcase_add_test(t, a_memory_file_may_be_given_for_writing);
+	tcase_add_test(t, a_memory_file_for_reading_is_not_passed);
 	suite_add_tcase(s, t);
 	return run_suite(s);
 }
