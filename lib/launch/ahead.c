@@ -209,21 +209,17 @@ long nuc_follow_orders(struct nuc_context *c, int *ret_waits)
 
 /* ---- an init that was made ----------------------------------------------------------------------------- */
 
-/*
- * The strings, of which `have` bytes are there, and before them the array of pointers to them: kept until the
- * exec.
- */
-static long receive_argv(struct nuc_context *c, const struct nuc_start *start, const char *bytes, uint64_t have)
+/* The strings, of which `have` bytes are there, and before them the array of pointers to them. */
+static long receive_argv(struct nuc_context *c, const struct nuc_start *start, const char *bytes, uint64_t have,
+			 void *space, uint64_t size)
 {
 	const uint64_t array = ((uint64_t)start->count + 1) * sizeof(char *);
-	long at = nuc_sys(__NR_mmap, 0, array + start->len, 3 /* PROT_READ | PROT_WRITE */,
-			  0x22 /* MAP_PRIVATE | MAP_ANONYMOUS */, -1, 0);
-	char **argv = (char **)at, *strings = (char *)at + array;
+	char **argv = space, *strings = (char *)space + array;
 	uint32_t n = 0;
 	long r;
 
-	if (at < 0 && at > -4096)
-		return at;
+	if (array > size || start->len > size - array)
+		return -E2BIG;
 	for (uint64_t i = 0; i < have; i++)
 		strings[i] = bytes[i];
 	r = receive_all(c, strings + have, start->len - have);
@@ -239,11 +235,12 @@ static long receive_argv(struct nuc_context *c, const struct nuc_start *start, c
 	}
 	if (!n || n != start->count || strings[start->len - 1])
 		return -EPROTO;
+	argv[n] = 0;
 	c->argv = argv;
 	return 0;
 }
 
-long nuc_await_program(struct nuc_context *c)
+long nuc_await_program(struct nuc_context *c, void *space, uint64_t size)
 {
 	static struct {
 		struct nuc_start start;
@@ -260,7 +257,7 @@ long nuc_await_program(struct nuc_context *c)
 		const uint64_t have = (uint64_t)r - header;
 
 		r = (uint64_t)r >= header && n == 3 && first.start.len && have <= first.start.len
-			    ? receive_argv(c, &first.start, first.bytes, have)
+			    ? receive_argv(c, &first.start, first.bytes, have, space, size)
 			    : -EPROTO;
 	}
 	for (int i = 0; r == 0 && i < 3; i++) {

@@ -13,10 +13,10 @@ struct nuc_order {
 	uint32_t waits;		 /* 1: a process under the filter can wait, see NUC_WAITS_BY */
 };
 /*
- * How the process that is to execute the program waits under its filter, and what it does again then: a
- * directory may have been replaced meanwhile.
+ * What the process that is to execute the program calls under its filter: waits for it, takes it, notes when, and
+ * looks up again where it is to start. The directory may have been replaced meanwhile.
  */
-#define NUC_WAITS_BY { __NR_read, __NR_chdir }
+#define NUC_WAITS_BY { __NR_poll, __NR_recvmsg, __NR_dup3, __NR_close, __NR_clock_gettime, __NR_chdir }
 enum { NUC_ORDER_REPORT, NUC_ORDER_CONTROL, NUC_ORDER_STATUS, NUC_ORDER_FDS, NUC_ORDER_MAX = NUC_ORDER_FDS + 2 };
 
 /* The maker to the caller, in the order of the orders. With it the pidfd, unless it failed. */
@@ -40,7 +40,7 @@ struct nuc_start {
  */
 long nuc_follow_orders(struct nuc_context *c, int *ret_waits);
 /*
- * Waits for the program, and puts its argv and descriptors in place. Closes the control socket. 0, or
- * -errno; -ECANCELED if the caller is gone or wants no program any more.
+ * Waits for the program, and puts its argv, in `space`, and its descriptors in place. Closes the control socket. 0, or
+ * -errno; -ECANCELED if the caller is gone or wants no program any more, -E2BIG if its argv is larger than `space`.
  */
-long nuc_await_program(struct nuc_context *c);
+long nuc_await_program(struct nuc_context *c, void *space, uint64_t size);

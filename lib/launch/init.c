@@ -36,9 +36,15 @@ struct timespec64 {
 static struct nuc_context ctx;
 static char stack[STACK_SIZE] __attribute__((aligned(16)));
 static struct nuc_progress *progress;
-/* Of a program that is known only when its process is there: see start_ahead(). */
-static int go[2] = { -1, -1 };
-static volatile uint32_t unstarted;
+static uint64_t started; /* when there was a program to execute, in microseconds */
+/*
+ * Of a process that is there before its program, see start_ahead(): 1 while it is in this memory, and whether it
+ * has been given one. `space`: where argv comes to lie. An exec takes 6 MB at most (fs/exec.c).
+ */
+static volatile uint32_t unstarted, given;
+static int ahead;
+static char *space;
+#define SPACE (8ul << 20)
 
 __attribute__((noreturn)) static void quit(int status)
 {
@@ -80,32 +86,52 @@ static long init_step(const struct nuc_step *s)
 	return nuc_run_step(&ctx, s);
 }
 
-/*
- * In a process that waits for its program: until init says that it is there. Where it is to start is looked up
- * again: it may be in a directory that has been replaced.
- */
-static long await_go(void)
+/* From here on it tells when things were done, if the caller wants to know. Before came init's exec, or the order. */
+static void take_time(int made)
 {
-	char byte;
-	long n;
+	uint32_t exec = ctx.plan->first[NUC_PROG_CHILD] + ctx.plan->n[NUC_PROG_CHILD] - 1;
 
-	do
-		n = nuc_sys(__NR_read, go[0], &byte, 1);
-	while (n == -EINTR);
-	if (n != 1)
-		return n < 0 ? n : -ECANCELED;
-	for (uint32_t i = ctx.plan->first[NUC_PROG_INIT];; i++) {
+	if (!(progress->timed & NUC_TIMED))
+		return;
+	ctx.done = progress->done;
+	if (made)
+		progress->begun = nuc_clock_ns(1 /* CLOCK_MONOTONIC */);
+	else
+		nuc_stamp(&ctx, nuc_plan_step(ctx.plan, exec), exec);
+}
+
+/* Of a sandbox that was made ahead. */
+static long await_program(void)
+{
+	long r = nuc_await_program(&ctx, space, SPACE);
+
+	if (r < 0)
+		return r;
+	take_time(1);
+	started = nuc_clock_us(1 /* CLOCK_MONOTONIC */);
+	return 0;
+}
+
+/*
+ * In a process that was there before its program. Where it is to start is looked up again: it may be in a directory
+ * that has been replaced.
+ */
+static long await_own_program(void)
+{
+	long r = await_program();
+
+	for (uint32_t i = ctx.plan->first[NUC_PROG_INIT]; r == 0; i++) {
 		const struct nuc_step *s = nuc_plan_step(ctx.plan, i);
 
 		if (s->op == NUC_OP_EXEC)
-			return 0;
+			break;
 		if (s->op != NUC_OP_CHDIR)
 			continue;
 		progress->step = i;
-		n = init_step(s);
-		if (n < 0)
-			return n;
+		r = init_step(s);
 	}
+	given = r == 0;
+	return r;
 }
 
 /* Performs steps from `i` to the end of the program or to FORK; gives the number it stopped at. */
@@ -119,7 +145,7 @@ static uint32_t run_until_fork(uint32_t i, int in_child)
 
 		if (s->op == NUC_OP_FORK)
 			return i;
-		r = s->op == NUC_OP_EXEC && go[0] >= 0 ? await_go() : 0;
+		r = s->op == NUC_OP_EXEC && ahead ? await_own_program() : 0;
 		if (r == 0) {
 			progress->step = i;
 			r = init_step(s);
@@ -167,8 +193,8 @@ static long start_program(uint32_t fork_at)
 }
 
 /*
- * The same, for a program that comes later: its process does all but the exec, and waits. It is in init's
- * memory, where it finds its argv then, and has init's descriptors, among them those that become its own.
+ * The same, for a program that comes later: its process does all but the exec, and takes the program itself. It is in
+ * init's memory, and has init's descriptors, among them those that become its own.
  */
 static long start_ahead(uint32_t fork_at)
 {
@@ -179,28 +205,21 @@ static long start_ahead(uint32_t fork_at)
 		.stack = (uint64_t)(uintptr_t)stack,
 		.stack_size = sizeof(stack),
 	};
-	long r = nuc_sys(__NR_pipe2, go, O_CLOEXEC);
 
+	ahead = 1;
 	unstarted = 1;
-	return r < 0 ? r : nuc_clone3(&args, sizeof(args), program_main, (void *)(uintptr_t)(fork_at + 1));
+	return nuc_clone3(&args, sizeof(args), program_main, (void *)(uintptr_t)(fork_at + 1));
 }
 
-/* Lets it execute its program; returns when it has, or when it is gone. Negative: it could not be told. */
-static long say_go(void)
+/* Until it has executed its program, or is gone: without one, and without saying why, it was killed. */
+static void await_exec(void)
 {
-	long n;
-
-	do
-		n = nuc_sys(__NR_write, go[1], "", 1);
-	while (n == -EINTR);
-	if (n != 1)
-		return n < 0 ? n : -EIO;
 	/* The kernel clears it when the process leaves this memory (clone(2), CLONE_CHILD_CLEARTID). */
 	while (unstarted)
 		nuc_sys(__NR_futex, &unstarted, 0 /* FUTEX_WAIT */, 1);
-	nuc_sys(__NR_close, go[0]);
-	nuc_sys(__NR_close, go[1]);
-	return 0;
+	ctx.control_fd = -1;
+	if (!given && !progress->exec_failed)
+		quit(127);
 }
 
 /* ---- PID 1's life ------------------------------------------------------------------------------ */
@@ -241,7 +260,7 @@ __attribute__((noreturn)) static void end_untold(void)
 	quit(1);
 }
 
-static void end(uint32_t kind, int32_t value, uint64_t started)
+static void end(uint32_t kind, int32_t value)
 {
 	struct nuc_report r = { .kind = kind, .value = value };
 	struct rusage64 u;
@@ -270,7 +289,7 @@ struct child_info {
 _Static_assert(sizeof(struct child_info) == 128, "waitid(2)");
 
 /* Reaps all that have ended; ends with the program. */
-static void reap(long program, uint64_t started)
+static void reap(long program)
 {
 	for (;;) {
 		struct child_info i = { .pid = 0 };
@@ -294,8 +313,8 @@ static void reap(long program, uint64_t started)
 		if (r != program)
 			continue;
 		if ((status & 0x7f) == 0)
-			end(NUC_REPORT_EXITED, (status >> 8) & 0xff, started);
-		end(NUC_REPORT_SIGNALLED, status & 0x7f, started);
+			end(NUC_REPORT_EXITED, (status >> 8) & 0xff);
+		end(NUC_REPORT_SIGNALLED, status & 0x7f);
 	}
 }
 
@@ -323,7 +342,7 @@ static void pass_on(const struct signal_info *s, long program)
 		nuc_sys(__NR_kill, program, sig);
 }
 
-static void live(long program, long signals, int listener, uint64_t started)
+static void live(long program, long signals, int listener)
 {
 	struct {
 		int32_t fd;
@@ -344,7 +363,7 @@ static void live(long program, long signals, int listener, uint64_t started)
 			uint64_t passed = nuc_clock_us(1 /* CLOCK_MONOTONIC */) - started;
 
 			if (passed >= limit)
-				end(NUC_REPORT_TIMEOUT, 0, started);
+				end(NUC_REPORT_TIMEOUT, 0);
 			left.sec = (int64_t)((limit - passed) / 1000000);
 			left.nsec = (int64_t)((limit - passed) % 1000000 * 1000);
 			timeout = &left;
@@ -362,7 +381,7 @@ static void live(long program, long signals, int listener, uint64_t started)
 		if (nuc_sys(__NR_read, signals, &info, sizeof(info)) != sizeof(info))
 			continue;
 		if (info.signo == SIGCHLD_)
-			reap(program, started);
+			reap(program);
 		else
 			pass_on(&info, program);
 	}
@@ -381,20 +400,6 @@ static void *map(uint32_t fd, uint32_t size, int protection, int flags)
 	return (void *)r;
 }
 
-/* From here on it tells when things were done, if the caller wants to know. Before came init's exec, or the order. */
-static void take_time(int made)
-{
-	uint32_t exec = ctx.plan->first[NUC_PROG_CHILD] + ctx.plan->n[NUC_PROG_CHILD] - 1;
-
-	if (!(progress->timed & NUC_TIMED))
-		return;
-	ctx.done = progress->done;
-	if (made)
-		progress->begun = nuc_clock_ns(1 /* CLOCK_MONOTONIC */);
-	else
-		nuc_stamp(&ctx, nuc_plan_step(ctx.plan, exec), exec);
-}
-
 /* What a terminal or kill(0) sends to the caller's process group is the caller's to pass on. */
 static void own_session(void)
 {
@@ -408,7 +413,7 @@ static void own_session(void)
 
 __attribute__((noreturn, used)) static void init_main(long argc, char **argv)
 {
-	uint64_t all = ~0ull, started;
+	uint64_t all = ~0ull;
 	uint32_t report_fd, plan_fd, size, caller_fd, status_fd, denials, log, orders, fork_at;
 	const char *s;
 	int listener, waits = 0;
@@ -478,27 +483,32 @@ __attribute__((noreturn, used)) static void init_main(long argc, char **argv)
 	fork_at = run_until_fork(ctx.plan->first[NUC_PROG_INIT], 0);
 	/* Before Linux 6.2 only a copy of this memory can do this, see emit_process.c. */
 	waits = waits && nuc_plan_step(ctx.plan, fork_at)->arg[0];
-	if (waits)
-		program = start_ahead(fork_at);
+	if (orders) {
+		r = nuc_sys(__NR_mmap, 0, SPACE, 3 /* PROT_READ | PROT_WRITE */,
+			    0x4022 /* MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE */, -1, 0);
+		space = (char *)r;
+		if (r > -4096 && r < 0)
+			program = r;
+		else if (waits)
+			program = start_ahead(fork_at);
+	}
 	if (orders && program >= 0) {
 		/* Both would wait for the other if this went unsaid. */
 		if (report_step(NUC_REPORT_PREPARED, 0, 0) < 0)
 			quit(127);
-		r = nuc_await_program(&ctx);
-		if (r < 0) {
-			report_step(NUC_REPORT_FAILED, fork_at, (int32_t)-r);
-			quit(127);
-		}
-		take_time(1);
+		if (waits)
+			await_exec();
+		else
+			program = await_program();
 		/* Until now it was in the maker's, by which the caller finds whom it was not told of. */
 		own_session();
 	}
-	started = nuc_clock_us(1 /* CLOCK_MONOTONIC */);
-	if (!waits)
+	if (!orders)
+		started = nuc_clock_us(1 /* CLOCK_MONOTONIC */);
+	if (!waits && program >= 0)
 		program = start_program(fork_at);
-	r = program < 0 ? program : waits ? say_go() : 0;
-	if (r < 0) {
-		report_step(NUC_REPORT_FAILED, fork_at, (int32_t)-r);
+	if (program < 0) {
+		report_step(NUC_REPORT_FAILED, fork_at, (int32_t)-program);
 		quit(127);
 	}
 	if (progress->exec_failed) {
@@ -527,7 +537,7 @@ __attribute__((noreturn, used)) static void init_main(long argc, char **argv)
 	 */
 	nuc_sys(__NR_prctl, PR_SET_PDEATHSIG, 0, 0, 0, 0);
 	report_step(NUC_REPORT_READY, 0, 0);
-	live(program, signals, listener, started);
+	live(program, signals, listener);
 	__builtin_unreachable();
 }
 

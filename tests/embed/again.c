@@ -7,15 +7,6 @@
 nucleus_sandbox *sandbox;
 char dir[] = "/tmp/nucleus-again-XXXXXX", file[64];
 
-void write_file(const char *path, const char *text)
-{
-	FILE *f = fopen(path, "we");
-
-	ck_assert_ptr_nonnull(f);
-	ck_assert_int_ge(fputs(text, f), 0);
-	ck_assert_int_eq(fclose(f), 0);
-}
-
 void set_up_again(void)
 {
 	char option[128];

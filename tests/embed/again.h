@@ -9,7 +9,6 @@ extern char dir[], file[64];	 /* a file in it, with "first\n" */
 void set_up_again(void);
 void tear_down_again(void);
 
-void write_file(const char *path, const char *text);
 /* What a program writes, until the next one does; `ret_binds`, if wanted: how many binds were made for it. */
 char *output(const char *const *argv, int *ret_binds);
 void expect_output(const char *const *argv, const char *wanted);

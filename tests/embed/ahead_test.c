@@ -2,96 +2,8 @@
 /* Sandboxes that are made ahead of their programs: nucleus_sandbox_prepare(). */
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/utsname.h>
 
-#include "embed.h"
-
-#define CHILDREN 64
-
-static nucleus_sandbox *sandbox;
-static int out[2];
-
-static void prepare(nucleus_sandbox *s, unsigned int count)
-{
-	nucleus_error *e = NULL;
-	int r = nucleus_sandbox_prepare(s, count, &e);
-
-	ck_assert_msg(r == 0, "prepare: %d %s", r, e ? nucleus_error_message(e) : "?");
-}
-
-/* Each test's process inherits its own copies, but children of the test that it did not start. */
-static void set_up(void)
-{
-	make_pipe(out);
-	sandbox = make_sandbox(ARGV("limits.timeout=1m"));
-	ck_assert_int_eq(nucleus_sandbox_set_stdio(sandbox, -1, out[1], -1), 0);
-}
-
-static void tear_down(void)
-{
-	nucleus_sandbox_free(sandbox);
-}
-
-/* This thread's children: the kernel lists them for the thread that is their parent. */
-static size_t list_children(pid_t pids[CHILDREN])
-{
-	FILE *f = fopen("/proc/thread-self/children", "re");
-	size_t n = 0;
-
-	ck_assert_ptr_nonnull(f);
-	while (n < CHILDREN && fscanf(f, "%d", &pids[n]) == 1)
-		n++;
-	fclose(f);
-	return n;
-}
-
-static bool is_among(pid_t pid, const pid_t *pids, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		if (pids[i] == pid)
-			return true;
-	return false;
-}
-
-/* Until the maker has made `n`: it is a child itself. */
-static void await_children(size_t n)
-{
-	const int64_t start = now_ms();
-	pid_t pids[CHILDREN];
-
-	while (list_children(pids) != n + 1) {
-		ck_assert_int_lt(now_ms() - start, 30000);
-		poll(NULL, 0, 1);
-	}
-}
-
-/* Starts a program, which must be in a sandbox that was there before. */
-static nucleus_process *spawn_prepared(const char *const *argv)
-{
-	pid_t before[CHILDREN];
-	nucleus_process *p;
-	size_t n;
-
-	await_children(2);
-	n = list_children(before);
-	p = spawn(sandbox, argv);
-	ck_assert(is_among(nucleus_process_pid(p), before, n));
-	return p;
-}
-
-/* What a program writes, until the end of the sandbox. */
-static char *output(const char *const *argv)
-{
-	static char text[4096];
-	nucleus_process *p = spawn_prepared(argv);
-	ssize_t n;
-
-	expect(p, NUCLEUS_OUTCOME_EXITED, 0);
-	n = read(out[0], text, sizeof(text) - 1);
-	ck_assert_int_ge(n, 0);
-	text[n] = '\0';
-	return text;
-}
+#include "ahead.h"
 
 START_TEST(each_start_takes_one_that_was_there_and_never_the_same)
 {
@@ -459,152 +371,13 @@ START_TEST(a_directory_that_was_replaced_is_noticed)
 }
 END_TEST
 
-static void write_file(const char *path, const char *text)
-{
-	FILE *f = fopen(path, "we");
-
-	ck_assert_ptr_nonnull(f);
-	ck_assert_int_ge(fputs(text, f), 0);
-	ck_assert_int_eq(fclose(f), 0);
-}
-
-/* A directory in the workspace, which is no mount of its own: programs and the host may move it at any time. */
-START_TEST(where_a_program_starts_is_looked_up_when_it_starts)
-{
-	char top[] = "/tmp/nucleus-ahead-XXXXXX", src[64], other[64], note[80], option[80];
-	nucleus_error *e = NULL;
-	nucleus_process *p = NULL;
-
-	ck_assert_ptr_nonnull(mkdtemp(top));
-	ck_assert_int_eq(chmod(top, 0755), 0);
-	snprintf(src, sizeof(src), "%s/src", top);
-	snprintf(other, sizeof(other), "%s/other", top);
-	snprintf(note, sizeof(note), "%s/other/note", top);
-	snprintf(option, sizeof(option), "workspace.path=%s", top);
-	ck_assert_int_eq(mkdir(src, 0755), 0);
-	ck_assert_int_eq(mkdir(other, 0755), 0);
-	write_file(note, "new\n");
-	nucleus_sandbox_free(sandbox);
-	sandbox = make_sandbox(ARGV(option, "process.cwd=/workspace/src"));
-	ck_assert_int_eq(nucleus_sandbox_set_stdio(sandbox, -1, out[1], -1), 0);
-	prepare(sandbox, 2);
-	await_children(2);
-	/* In one step: one that is still being made finds either. */
-	ck_assert_int_eq(renameat2(AT_FDCWD, src, AT_FDCWD, other, RENAME_EXCHANGE), 0);
-	ck_assert_str_eq(output(ARGV("cat", "note")), "new\n");
-	await_children(2);
-	snprintf(note, sizeof(note), "%s/src/note", top);
-	ck_assert_int_eq(unlink(note), 0);
-	ck_assert_int_eq(rmdir(src), 0);
-	ck_assert_int_eq(nucleus_sandbox_spawn(sandbox, TRUE, &p, &e), -ENOENT);
-	ck_assert_msg(strstr(nucleus_error_message(e), "chdir"), "%s", nucleus_error_message(e));
-	nucleus_error_free(e);
-	rmdir(other);
-	rmdir(top);
-}
-END_TEST
-
-/* The first line of what can be read there, or "". */
-static const char *line_of(const char *name, pid_t pid)
-{
-	static char line[512];
-	char path[64];
-	FILE *f;
-
-	snprintf(path, sizeof(path), name, pid, pid);
-	f = fopen(path, "re");
-	if (!f || !fgets(line, sizeof(line), f))
-		line[0] = '\0';
-	if (f)
-		fclose(f);
-	return line;
-}
-
-/*
- * Of the sandboxes that are there, the maker aside: how many have a process that waits for its program; or, of those,
- * one that has ended.
- */
-static size_t count_waiting(bool ended)
-{
-	pid_t pids[CHILDREN];
-	size_t n = list_children(pids), found = 0;
-
-	for (size_t i = 0; i < n; i++) {
-		int child = atoi(line_of("/proc/%d/task/%d/children", pids[i]));
-
-		found += child > 0 && (!ended || strstr(line_of("/proc/%d/stat", child), ") Z "));
-	}
-	return found;
-}
-
-/* Earlier kernels cannot share init's memory with it, for their time namespaces: there is none then. */
-static void await_waiting(size_t count, bool ended)
-{
-	const int64_t start = now_ms();
-	struct utsname u;
-	int major = 0, minor = 0;
-
-	ck_assert_int_eq(uname(&u), 0);
-	ck_assert_int_eq(sscanf(u.release, "%d.%d", &major, &minor), 2);
-	while (major * 100 + minor >= 602 && count_waiting(ended) < count)
-		ck_assert_int_lt(now_ms() - start, 30000);
-}
-
-START_TEST(what_failed_when_it_was_made_and_would_not_now_is_made_again)
-{
-	char top[] = "/tmp/nucleus-ahead-XXXXXX", src[64], option[80];
-
-	ck_assert_ptr_nonnull(mkdtemp(top));
-	ck_assert_int_eq(chmod(top, 0755), 0);
-	snprintf(src, sizeof(src), "%s/src", top);
-	snprintf(option, sizeof(option), "workspace.path=%s", top);
-	ck_assert_int_eq(mkdir(src, 0755), 0);
-	nucleus_sandbox_free(sandbox);
-	sandbox = make_sandbox(ARGV(option, "process.cwd=/workspace/src"));
-	ck_assert_int_eq(rmdir(src), 0);
-	prepare(sandbox, 2);
-	await_children(2);
-	await_waiting(2, true);
-	ck_assert_int_eq(mkdir(src, 0755), 0);
-	expect(spawn(sandbox, ARGV("sh", "-c", "exit 3")), NUCLEUS_OUTCOME_EXITED, 3);
-	rmdir(src);
-	rmdir(top);
-}
-END_TEST
-
-START_TEST(a_process_waits_under_its_filter_only_if_that_lets_it)
-{
-	char path[] = "/tmp/nucleus-ahead-XXXXXX", option[80];
-	int fd = mkstemp(path);
-
-	ck_assert_int_ge(fd, 0);
-	close(fd);
-	prepare(sandbox, 2);
-	await_children(2);
-	await_waiting(2, false);
-	expect(spawn_prepared(TRUE), NUCLEUS_OUTCOME_EXITED, 0);
-	nucleus_sandbox_free(sandbox);
-
-	write_file(path, "{\"defaultAction\": \"SCMP_ACT_ALLOW\", \"syscalls\": [{\"names\": [\"chdir\"],"
-			 "\"action\": \"SCMP_ACT_ERRNO\"}]}");
-	snprintf(option, sizeof(option), "security.seccomp-profile=%s", path);
-	sandbox = make_sandbox(ARGV("mode=agent", option));
-	ck_assert_int_eq(nucleus_sandbox_set_stdio(sandbox, -1, out[1], -1), 0);
-	prepare(sandbox, 2);
-	await_children(2);
-	/* Under this filter it could not look up again where it is to start. */
-	ck_assert_str_eq(output(ARGV("sh", "-c", "cd / 2>/dev/null || echo refused; echo ran")), "refused\nran\n");
-	unlink(path);
-}
-END_TEST
-
 int main(void)
 {
 	Suite *s = suite_create("ahead");
 	TCase *c = tcase_create("ahead");
 
 	tcase_set_timeout(c, 120);
-	tcase_add_checked_fixture(c, set_up, tear_down);
+	tcase_add_checked_fixture(c, set_up_ahead, tear_down_ahead);
 	tcase_add_test(c, each_start_takes_one_that_was_there_and_never_the_same);
 	tcase_add_test(c, arguments_arrive_as_they_are);
 	tcase_add_test(c, a_program_that_is_not_there_is_told_as_without);
@@ -621,9 +394,6 @@ int main(void)
 	tcase_add_test(c, one_with_a_group_is_in_it_as_without);
 	tcase_add_test(c, they_end_with_a_caller_that_is_killed);
 	tcase_add_test(c, a_directory_that_was_replaced_is_noticed);
-	tcase_add_test(c, where_a_program_starts_is_looked_up_when_it_starts);
-	tcase_add_test(c, what_failed_when_it_was_made_and_would_not_now_is_made_again);
-	tcase_add_test(c, a_process_waits_under_its_filter_only_if_that_lets_it);
 	suite_add_tcase(s, c);
 	return run_suite(s);
 }

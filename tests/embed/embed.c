@@ -209,3 +209,12 @@ void expect_self(char *before)
 	free(after);
 	free(before);
 }
+
+void write_file(const char *path, const char *text)
+{
+	FILE *f = fopen(path, "we");
+
+	ck_assert_ptr_nonnull(f);
+	ck_assert_int_ge(fputs(text, f), 0);
+	ck_assert_int_eq(fclose(f), 0);
+}

@@ -34,6 +34,7 @@ void make_pipe(int ret_fds[2]);
 /* What a descriptor gives until its end, as a string of at most 4095 bytes; closes it. */
 char *read_all(int fd);
 int64_t now_ms(void);
+void write_file(const char *path, const char *text);
 /* What a thread has to return for join_thread(). */
 void *own_number(void);
 /*
