@@ -213,12 +213,32 @@ START_TEST(the_outcome_is_told_before_the_kernel_has_cleared_up)
 		told += !strncmp(nucleus_denial_attr(d, "target"), "unshare", 7);
 	}
 	ck_assert_int_eq(told, 1);
+	/* Whoever reads what it wrote sees the end. */
+	ck_assert(all_gone(0));
 	ck_assert(!is_gone(p));
-	ck_assert(!all_gone(0));
-	/* This waits for init, and for what it holds. */
+	/* This waits for init. */
 	ck_assert_int_eq(ptrace(PTRACE_DETACH, nucleus_process_pid(p), NULL, NULL), 0);
 	nucleus_process_close(p);
-	ck_assert(all_gone(0));
+}
+END_TEST
+
+START_TEST(streams_that_the_program_closes_are_closed)
+{
+	struct pollfd fd = { .events = 0 };
+	nucleus_process *p;
+	int in[2];
+
+	make_pipe(in);
+	fd.fd = in[1];
+	ck_assert_int_eq(nucleus_sandbox_set_stdio(sandbox, in[0], out[1], -1), 0);
+	p = spawn(sandbox, ARGV("sh", "-c", "exec </dev/null >/dev/null; sleep 60"));
+	close(in[0]);
+	/* POLLERR: nobody could read it any more (pipe(7)). */
+	ck_assert_int_eq(poll(&fd, 1, 60000), 1);
+	ck_assert(all_gone(60000));
+	ck_assert_int_eq(nucleus_process_wait(p, 0, NULL, NULL, NULL), -ETIMEDOUT);
+	nucleus_process_close(p);
+	close(in[1]);
 }
 END_TEST
 
@@ -240,12 +260,53 @@ static void expect_not_told(nucleus_process *p, int in)
 	nucleus_process_close(p);
 }
 
-/* It has been killed, and nobody has reaped it. */
+/* The first child of a process, as /proc tells. */
+static int child_of(int pid)
+{
+	char path[64];
+	FILE *f;
+	int child = -1;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", pid, pid);
+	f = fopen(path, "re");
+	ck_assert_ptr_nonnull(f);
+	ck_assert_int_eq(fscanf(f, "%d", &child), 1);
+	fclose(f);
+	return child;
+}
+
+/* It has been killed, but while another traces it init cannot reap it (ptrace(2)). */
 START_TEST(no_outcome_is_told_while_a_process_is_left)
 {
-	int in = give_input();
+	int outcome = -1, in = give_input(), left;
+	nucleus_process *p = spawn(sandbox, ARGV("sh", "-c", "sleep 60 & echo up; read x; exit 3"));
 
-	expect_not_told(spawn(sandbox, ARGV("sh", "-c", "sleep 60 & echo up; cat; exit 3")), in);
+	await_line("up\n");
+	left = child_of(child_of(nucleus_process_pid(p)));
+	ck_assert_msg(ptrace(PTRACE_SEIZE, left, NULL, NULL) == 0, "%s", strerror(errno));
+	close(in);
+	ck_assert_int_eq(nucleus_process_wait(p, 100, &outcome, NULL, NULL), -ETIMEDOUT);
+	ck_assert_int_eq(waitpid(left, NULL, __WALL), left);
+	expect(p, NUCLEUS_OUTCOME_EXITED, 3);
+}
+END_TEST
+
+/* Left behind, with 0.3 s of processor time each, by a program that takes none. */
+START_TEST(what_was_left_behind_is_counted)
+{
+	static const char burn[] = "import sys, time\n"
+				   "while time.process_time() < 0.3: pass\n"
+				   "open(sys.argv[1], 'w').write('done')\n"
+				   "time.sleep(60)\n";
+	nucleus_process *p = spawn(sandbox, ARGV("sh", "-c", "cd /tmp; for i in 1 2; do setsid python3 -c \"$0\" $i & done; "
+							   "until [ -s 1 ] && [ -s 2 ]; do sleep 0.01; done", burn));
+	uint64_t user = 0, system = 0;
+
+	ck_assert_int_eq(nucleus_process_wait(p, -1, NULL, NULL, NULL), 0);
+	ck_assert_int_eq(nucleus_process_stats(p, "user-time-us", &user), 0);
+	ck_assert_int_eq(nucleus_process_stats(p, "system-time-us", &system), 0);
+	ck_assert_uint_ge(user + system, 600000);
+	nucleus_process_close(p);
 }
 END_TEST
 
@@ -475,7 +536,9 @@ int main(void)
 	tcase_add_test(t, the_program_stops_and_goes_on);
 	tcase_add_test(t, close_ends_descendants_too);
 	tcase_add_test(t, the_outcome_is_told_before_the_kernel_has_cleared_up);
+	tcase_add_test(t, streams_that_the_program_closes_are_closed);
 	tcase_add_test(t, no_outcome_is_told_while_a_process_is_left);
+	tcase_add_test(t, what_was_left_behind_is_counted);
 	tcase_add_test(t, no_outcome_is_told_early_of_what_is_timed);
 	tcase_add_test(t, the_programs_end_is_the_sandboxes_end);
 	tcase_add_test(t, the_time_limit_ends_descendants_too);

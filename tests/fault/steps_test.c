@@ -279,6 +279,8 @@ static const char *harmless(const struct trace *t)
 	case SYS_close:
 	case SYS_munmap:
 		return "it is close-on-exec, or init's own";
+	case SYS_close_range:
+		return !t->args[0] && t->args[1] == 2 ? "init's own, of the streams" : NULL;
 	case SYS_unlinkat:
 		return "nothing is there to be replaced: the file is made with O_EXCL";
 	case SYS_write:
