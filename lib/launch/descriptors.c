@@ -210,19 +210,6 @@ static int check_given(const struct nuc_prepared *p, int fd, const char *what, c
 	return r;
 }
 
-static int check_stdio(const struct nuc_prepared *p, const int stdio[3], nucleus_error **ret_err)
-{
-	static const char *const names[] = { "standard input", "standard output", "standard error" };
-	const struct nuc_where directory = { "launch", "descriptors", NULL,
-					     "redirect it from or to a file, a pipe or /dev/null" };
-	int r = 0;
-
-	for (int i = 0; r == 0 && i < 3; i++)
-		if (stdio[i] != NUCLEUS_STDIO_NULL)
-			r = check_given(p, stdio[i] < 0 ? i : stdio[i], names[i], &directory, ret_err);
-	return r;
-}
-
 /* Whether a number is that of a descriptor which the library itself opened for this sandbox. */
 static bool is_own(const struct nuc_prepared *p, int fd)
 {
@@ -232,6 +219,26 @@ static bool is_own(const struct nuc_prepared *p, int fd)
 	for (int i = 0; i < NUC_SLOTS; i++)
 		own |= fd == p->slots[i];
 	return own;
+}
+
+static int check_stdio(const struct nuc_prepared *p, const int stdio[3], nucleus_error **ret_err)
+{
+	static const char *const names[] = { "standard input", "standard output", "standard error" };
+	const struct nuc_where directory = { "launch", "descriptors", NULL,
+					     "redirect it from or to a file, a pipe or /dev/null" };
+	const struct nuc_where stale = { "launch", "descriptors", NULL, "give one of your own, which is still open" };
+	int r = 0;
+
+	for (int i = 0; r == 0 && i < 3; i++) {
+		int fd = stdio[i] < 0 ? i : stdio[i];
+
+		if (stdio[i] == NUCLEUS_STDIO_NULL)
+			continue;
+		r = is_own(p, fd) ? nuc_fail(ret_err, -EBADF, &stale, "%s is descriptor %d, which is the library's own",
+					     names[i], fd)
+				  : check_given(p, fd, names[i], &directory, ret_err);
+	}
+	return r;
 }
 
 /*

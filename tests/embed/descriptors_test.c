@@ -300,6 +300,40 @@ START_TEST(a_passed_descriptor_must_be_open)
 }
 END_TEST
 
+/* A number that the caller has closed may be one of the library's: what it holds for a sandbox is not for programs. */
+START_TEST(no_descriptor_of_the_library_is_given)
+{
+	nucleus_sandbox *s = make_sandbox(ARGV("limits.timeout=1m"));
+	int refused = 0;
+
+	/* From the third start on a root is kept, too. */
+	for (int i = 0; i < 3; i++)
+		expect(spawn(s, TRUE), NUCLEUS_OUTCOME_EXITED, 0);
+	for (int fd = 3; fd < 64; fd++) {
+		char path[64], name[256];
+		nucleus_process *p = NULL;
+		nucleus_error *e = NULL;
+		ssize_t n;
+
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+		n = readlink(path, name, sizeof(name) - 1);
+		if (n < 0)
+			continue;
+		name[n] = '\0';
+		ck_assert_int_eq(nucleus_sandbox_set_stdio(s, fd, -1, -1), 0);
+		if (strncmp(name, "/memfd:nucleus", 14) != 0 && strncmp(name, "mnt:", 4) != 0 && strncmp(name, "user:", 5) != 0)
+			continue;
+		refused++;
+		ck_assert_msg(nucleus_sandbox_spawn(s, TRUE, &p, &e) == -EBADF, "%s", name);
+		ck_assert_ptr_nonnull(strstr(nucleus_error_message(e), "standard input is descriptor"));
+		nucleus_error_free(e);
+	}
+	/* Init, the plan, the page that init writes to, the namespaces that are kept. */
+	ck_assert_int_ge(refused, 4);
+	nucleus_sandbox_free(s);
+}
+END_TEST
+
 /* A memory file with "keep" in it, opened for reading only. */
 static int reading_memory(int seals)
 {
@@ -432,6 +466,7 @@ int main(void)
 	tcase_add_test(t, a_caller_without_stdio_is_told_when_descriptors_run_out);
 	tcase_add_test(t, only_passed_descriptors_arrive);
 	tcase_add_test(t, a_passed_descriptor_must_be_open);
+	tcase_add_test(t, no_descriptor_of_the_library_is_given);
 	tcase_add_test(t, a_memory_file_for_reading_is_not_written);
 	tcase_add_test(t, a_memory_file_may_be_given_for_writing);
 	tcase_add_test(t, a_memory_file_for_reading_is_not_passed);
