@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* nucleus run: starts the program, passes signals on, and ends as it ended. */
+#include <linux/capability.h>
 #include <poll.h>
 #include <signal.h>
 #include <strings.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "cli.h"
@@ -141,6 +144,22 @@ static int check_plan(const nucleus_sandbox *sandbox, const char *required)
 	return 0;
 }
 
+/*
+ * Whether the program could write into a pipe that our parent may read from: a shell that reads its script or the lines of
+ * a loop there. It is opened anew through /proc/self/fd/0, which Landlock does not restrict; by its mode (pipe(7)) only
+ * its owner may, which a sandbox of root's is not.
+ */
+static bool shares_input(void)
+{
+	char path[32];
+	struct stat own, parents;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd/0", (int)getppid());
+	return (geteuid() != 0 || prctl(PR_CAPBSET_READ, CAP_SYS_ADMIN) != 1) && fstat(STDIN_FILENO, &own) == 0 &&
+	       S_ISFIFO(own.st_mode) && stat(path, &parents) == 0 && own.st_dev == parents.st_dev &&
+	       own.st_ino == parents.st_ino;
+}
+
 int cli_run(const struct cli_args *args)
 {
 	_cleanup_sandbox_ nucleus_sandbox *sandbox = NULL;
@@ -165,6 +184,9 @@ int cli_run(const struct cli_args *args)
 		return r;
 	for (size_t i = 0; !args->quiet && (warning = nucleus_sandbox_warning(sandbox, i)); i++)
 		cli_warn(warning);
+	if (!args->quiet && shares_input())
+		cli_warn("standard input is a pipe that the parent process has, too: the program could write into it what "
+			 "that one reads next; give </dev/null, or a pipe of its own");
 
 	/* Blocked before the start, so that none is lost between it and the loop. */
 	forwarded_set(&set);

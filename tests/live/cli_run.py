@@ -13,6 +13,7 @@ import os
 import pathlib
 import pty
 import select
+import shlex
 import signal
 import subprocess
 import sys
@@ -152,6 +153,18 @@ class Input(Case):
         os.close(writing)
         told = (r.returncode == 0, os.read(reading, 100))
         self.assertEqual(told, (False, b"second\n") if os.geteuid() == 0 else (True, b"added\nsecond\n"))
+
+    def test_a_pipe_that_the_parent_reads_is_warned_of(self):
+        """A shell that reads its script there executes what the program writes."""
+        script = f'{shlex.quote(NUCLEUS)} run true; echo "then $?"\n'
+        for words, warned in (([], os.geteuid() != 0), ([" </dev/null"], False)):
+            text = script.replace("true", "true" + "".join(words))
+            r = subprocess.run(["sh"], input=text, capture_output=True, text=True, timeout=PATIENCE, check=True)
+            self.assertEqual(r.stdout, "then 0\n")
+            self.assertEqual("standard input is a pipe that the parent process has, too" in r.stderr, warned, r.stderr)
+        r = subprocess.run(["sh", "-c", f"echo | {shlex.quote(NUCLEUS)} run true"], capture_output=True, text=True,
+                           timeout=PATIENCE, check=True, stdin=subprocess.DEVNULL)
+        self.assertNotIn("standard input", r.stderr)
 
 
 class Exit(Case):
