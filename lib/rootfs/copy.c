@@ -38,12 +38,13 @@ static void note_ctime(struct copy *c, const struct nuc_stamp *s)
 
 /*
  * Where protected_hardlinks is off (proc_sys_fs(5)) anyone can give a file that he cannot read, say
- * /etc/shadow, a name in his own tree, and wait for root to copy it.
+ * /etc/shadow, a name in his own tree, and wait for root to copy it; its first name may be gone by then. A bind does
+ * not show such a file either.
  */
 static bool planted(const struct copy *c, const struct stat *st)
 {
-	return S_ISREG(st->st_mode) && st->st_nlink > 1 && c->src_owner != geteuid() &&
-	       st->st_uid != c->src_owner && !(st->st_mode & S_IROTH);
+	return S_ISREG(st->st_mode) && c->src_owner != geteuid() && st->st_uid != c->src_owner &&
+	       !(st->st_mode & S_IROTH);
 }
 
 /*

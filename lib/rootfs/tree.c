@@ -302,7 +302,7 @@ const char *nuc_tree_hint(int code)
 		return "make room on the file system that is written to";
 	case EACCES:
 	case EPERM:
-		return "see its owner and mode; root does not read hard links to other users' files";
+		return "see its owner and mode; root does not read in a user's tree what others keep from that user";
 	case ENAMETOOLONG:
 		return "flatten the tree";
 	}

@@ -106,6 +106,31 @@ class Workspace(Case):
         self.assertIn("changed", err)
         self.assertNotEqual(p.returncode, 0)
 
+    def test_what_others_keep_from_the_owner_of_a_tree_is_not_shown(self):
+        """Root can read it. That it has no other name proves nothing: the one that a link was made of may be gone."""
+        secret = self.make("workspace/secret", "secret")
+        secret.chmod(0o600)
+        if os.geteuid() == 0:
+            for path in (self.workspace, *self.workspace.rglob("*")):
+                os.chown(path, 12345, 12345, follow_symlinks=False)
+            os.chown(secret, 54321, 54321)
+        script = ("cat secret 2>/dev/null || echo refused", "--workspace", self.workspace)
+        wanted = "refused\n" if os.geteuid() == 0 else "secret"
+        self.assertEqual(self.script(*script), wanted)
+        self.assertEqual(self.script("cat /context/secret 2>/dev/null || echo refused", "--context", self.workspace),
+                         wanted)
+        for words in (["--workspace", self.workspace, "--workspace-mode", "copy-in-out"],
+                      ["--context", self.workspace, "--context-mode", "copy"]):
+            r = self.nucleus(*words, "--", "true")
+            if os.geteuid() != 0:
+                self.assertEqual(r.returncode, 0, r.stderr)
+                continue
+            self.assertEqual(r.returncode, 125, r.stderr)
+            self.assertIn("secret", r.stderr)
+            self.assertIn("what others keep from that user", r.stderr)
+        secret.chmod(0o604)
+        self.assertEqual(self.script(*script, "--workspace-mode", "copy-in-out"), "secret")
+
     def test_copy_too_large(self):
         self.make("workspace/big", "x" * 3_000_000)
         r = self.nucleus("--workspace", self.workspace, "--workspace-mode", "copy-in-out",
