@@ -296,6 +296,22 @@ static int put_call(struct nuc_buf *b, const struct nuc_learn_profile *p, int nr
 
 /* ---- other answers than EPERM -------------------------------------------------------------------- */
 
+/* Whether a call with this argument of an allowed form cannot satisfy the comparison. */
+static bool rules_out(const struct nuc_matter_arg *a, uint32_t value, const struct nuc_cmp *c)
+{
+	if (a->arg != c->arg)
+		return false;
+	switch (a->kind) {
+	case NUC_MATTER_VALUE:
+		return (value & c->mask) != (c->value & a->mask & c->mask);
+	case NUC_MATTER_BITS:
+		return !a->when_mask && c->value & a->mask & ~value;
+	case NUC_MATTER_ZERO:
+		break;
+	}
+	return false;
+}
+
 /* Whether a form that is allowed might satisfy the clause. */
 static bool may_meet(const struct nuc_learn_use *u, const struct nuc_matter *m,
 		     const struct nuc_clause *c)
@@ -307,10 +323,7 @@ static bool may_meet(const struct nuc_learn_use *u, const struct nuc_matter *m,
 
 		for (unsigned int k = 0; k < m->count; k++)
 			for (unsigned int n = 0; n < c->count; n++)
-				differs |= m->arg[k].kind == NUC_MATTER_VALUE &&
-					   m->arg[k].arg == c->cmp[n].arg &&
-					   (u->forms[i].values[k] & c->cmp[n].mask) !=
-						   (c->cmp[n].value & m->arg[k].mask & c->cmp[n].mask);
+				differs |= rules_out(&m->arg[k], u->forms[i].values[k], &c->cmp[n]);
 		if (!differs)
 			return true;
 	}
@@ -355,6 +368,28 @@ static int put_clause_answer(struct nuc_buf *b, const struct nuc_rule *rule,
 	return put_answer(b, json_pack("[s]", rule->row.name), args, rule->error, rule->row.reason);
 }
 
+/*
+ * What is answered where there is no network, and beside it what is only where there is one: a profile knows by
+ * what was seen which it is for. NULL past the last.
+ */
+static const struct nuc_rule *answer_rule(size_t i)
+{
+	const struct nuc_rule *rule, *other;
+	size_t n = 0;
+
+	for (; (rule = nuc_seccomp_answer_rule(0, n)); n++)
+		if (i-- == 0)
+			return rule;
+	for (n = 0; (rule = nuc_seccomp_answer_rule(NUC_NETWORK, n)); n++) {
+		for (size_t k = 0; (other = nuc_seccomp_answer_rule(0, k)); k++)
+			if (!strcmp(other->row.name, rule->row.name))
+				break;
+		if (!other && i-- == 0)
+			return rule;
+	}
+	return NULL;
+}
+
 /* All calls that are answered so whatever their arguments, in one rule. */
 static int put_plain_answers(struct nuc_buf *b, const struct nuc_learn_profile *p, int error)
 {
@@ -362,7 +397,7 @@ static int put_plain_answers(struct nuc_buf *b, const struct nuc_learn_profile *
 	json_t *names = json_array();
 	int r = names ? 0 : -ENOMEM;
 
-	for (size_t i = 0; r == 0 && (rule = nuc_seccomp_answer_rule(0, i)); i++) {
+	for (size_t i = 0; r == 0 && (rule = answer_rule(i)); i++) {
 		const struct nuc_learn_use *u = &p->use[nuc_syscall_number(rule->row.name)];
 
 		if (!rule->clauses[0] && rule->error == error &&
@@ -385,7 +420,7 @@ static int put_answers(struct nuc_buf *b, const struct nuc_learn_profile *p)
 
 	for (int error = 0; r == 0 && error <= EHWPOISON; error++)
 		r = put_plain_answers(b, p, error);
-	for (size_t i = 0; r == 0 && (rule = nuc_seccomp_answer_rule(0, i)); i++) {
+	for (size_t i = 0; r == 0 && (rule = answer_rule(i)); i++) {
 		int nr = nuc_syscall_number(rule->row.name);
 		const struct nuc_matter *m = nuc_matter_of(nr);
 		const struct nuc_learn_use *u = &p->use[nr];

@@ -81,6 +81,15 @@ static bool is_about_keys(const char *name)
 	return !strcmp(name, "keyctl") || !strcmp(name, "add_key") || !strcmp(name, "request_key");
 }
 
+/* A Landlock policy restricts ports, too, also without naming one. */
+static bool has_port_rules(const struct nuc_builder *b)
+{
+	struct nuc_policy_file_wanted unused;
+
+	return nuc_policy_count(b->policy, NUC_OPT_BIND_PORTS) || nuc_policy_count(b->policy, NUC_OPT_CONNECT_PORTS) ||
+	       nuc_policy_file_of(b->policy, NUC_FILE_LANDLOCK, &unused);
+}
+
 /* A profile takes the place of the list: it may allow more, which the plan says in its notes. */
 static int emit_profile(struct nuc_builder *b, const struct nuc_policy_file_wanted *wanted)
 {
@@ -107,7 +116,8 @@ static int emit_profile(struct nuc_builder *b, const struct nuc_policy_file_want
 	if (r == 0)
 		r = nuc_verdicts_of_profile(profile, &target, &verdicts);
 	if (r == 0)
-		r = nuc_profile_notes(profile, &target, insns, f.n, file.sha256, &b->notes);
+		r = nuc_profile_notes(profile, &target, insns, f.n, file.sha256, has_port_rules(b),
+				      &b->notes);
 	if (r != 0)
 		return r;
 	for (size_t i = 0; i < verdicts.n; i++) {

@@ -12,12 +12,18 @@
 #define ALLOW(n, why) RULE(n, "", why)
 #define CHECK(n, f, c, why) RULE(n, f, why, .clauses = { &nuc_clauses_##c })
 #define SOCKET(n, why) RULE(n, "", why, .network = true)
+/* Where there are sockets of TCP, a call that sends may not connect. Elsewhere all its arguments are allowed: the
+ * kernel then does not even run the filter. */
+#define SENDS(n, c, why)                                                                           \
+	RULE(n, "", why, .without = NUC_NETWORK, .network = true),                                 \
+	RULE(n, WORDS_SENDS, why, .clauses = { &nuc_clauses_##c }, .with = NUC_NETWORK, .network = true)
 
 #define WORDS_UNIX "AF_UNIX of type stream, dgram or seqpacket, protocol 0"
 #define WORDS_INET "; AF_INET and AF_INET6 of type stream (TCP) or dgram (UDP)"
 #define WORDS_NETLINK "; AF_NETLINK of protocol NETLINK_ROUTE"
 #define WHY_SOCKET "python3 asyncio, node, postgres; glibc asks nscd"
 #define WORDS_SOCKOPT "listed options of SOL_SOCKET"
+#define WORDS_SENDS "flags without MSG_FASTOPEN"
 #define WHY_SOCKOPT "node and postgres: SO_KEEPALIVE, SO_REUSEADDR"
 
 static const struct nuc_rule allowed[] = {
@@ -190,13 +196,13 @@ static const struct nuc_rule allowed[] = {
 			  &nuc_clauses_sockopt_netlink },
 	     .with = NUC_NETWORK | NUC_NETLINK, .network = true),
 	SOCKET("getsockopt", "psql, node and curl: SO_ERROR after connect"),
-	SOCKET("sendto", "postgres, psql, python3, node"),
+	SENDS("sendto", sends_arg3, "postgres, psql, python3, node"),
 	SOCKET("recvfrom", "postgres, psql, python3, node"),
-	SOCKET("sendmsg", "python3 multiprocessing passes descriptors, node"),
+	SENDS("sendmsg", sends_arg2, "python3 multiprocessing passes descriptors, node"),
 	SOCKET("recvmsg", "node, python3 multiprocessing"),
 	SOCKET("shutdown", "node"),
-	RULE("sendmmsg", "", "glibc's resolver: A and AAAA at once", .with = NUC_NETWORK,
-	     .network = true),
+	RULE("sendmmsg", WORDS_SENDS, "glibc's resolver: A and AAAA at once",
+	     .clauses = { &nuc_clauses_sends_arg3 }, .with = NUC_NETWORK, .network = true),
 };
 
 /*
@@ -206,6 +212,9 @@ static const struct nuc_rule allowed[] = {
 #define ANSWER(n, e, why) { .row = { (n), #e, (why) }, .error = (e) }
 #define SOME(n, words, e, c, why)                                                                  \
 	{ .row = { (n), (words), (why) }, .error = (e), .clauses = { &nuc_clauses_##c } }
+#define FAST_OPEN(n, c)                                                                            \
+	{ .row = { (n), "EOPNOTSUPP for MSG_FASTOPEN", "as where TCP Fast Open is off: callers connect" }, \
+	  .error = EOPNOTSUPP, .clauses = { &nuc_clauses_##c }, .with = NUC_NETWORK }
 #define XATTR(n) ANSWER(n, EOPNOTSUPP, "as on a file system without; ls, cp -a, tar go on")
 #define NEEDLESS "programs that harden themselves by it go on without"
 
@@ -265,6 +274,8 @@ static const struct nuc_rule answers[] = {
 	{ .row = { "socket", "EAFNOSUPPORT for other families", "programs try families in turn" },
 	  .error = EAFNOSUPPORT, .clauses = { &nuc_clauses_no_family },
 	  .with = NUC_NETWORK | NUC_NETLINK },
+	FAST_OPEN("sendto", fast_open_arg3), FAST_OPEN("sendmsg", fast_open_arg2),
+	FAST_OPEN("sendmmsg", fast_open_arg3),
 	XATTR("setxattr"), XATTR("lsetxattr"), XATTR("fsetxattr"),
 	XATTR("getxattr"), XATTR("lgetxattr"), XATTR("fgetxattr"),
 	XATTR("listxattr"), XATTR("llistxattr"), XATTR("flistxattr"),

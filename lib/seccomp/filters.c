@@ -170,6 +170,14 @@ CLAUSES(socket_netlink, SOCKET(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE),
 	SOCKET(AF_NETLINK, SOCK_DGRAM, NETLINK_ROUTE));
 
 /*
+ * sendto(.., unsigned int flags, ..), sendmmsg() alike, sendmsg(.., unsigned int flags): no MSG_FASTOPEN, which
+ * connects on the way. Landlock's rules of ports are asked by connect() only (Linux 6.18). TCP_FASTOPEN_CONNECT is
+ * harmless: it is connect() that takes the address. A message's own msg_flags the kernel does not take.
+ */
+CLAUSES(sends_arg2, ONE(CMP(2, MSG_FASTOPEN, 0)));
+CLAUSES(sends_arg3, ONE(CMP(3, MSG_FASTOPEN, 0)));
+
+/*
  * setsockopt(int fd, int level, int optname, ..): what python3, node, curl, ssh and postgres set.
  * Not here: SO_ATTACH_FILTER, SO_ATTACH_BPF and their kin (the sandbox's programs in the kernel),
  * TCP_ULP (CVE-2023-0461), the tables of netfilter (CVE-2021-22555), MCAST_*.
@@ -214,6 +222,10 @@ CLAUSES(seteuid, TWO(IS(0, -1), IS(2, -1)));
 
 /* sync_file_range(.., unsigned int flags): with SYNC_FILE_RANGE_WRITE alone it promises nothing. */
 CLAUSES(sync_file_range, ONE(IS(3, SYNC_FILE_RANGE_WRITE)));
+
+/* The others of sends_arg2 and sends_arg3. */
+CLAUSES(fast_open_arg2, ONE(CMP(2, MSG_FASTOPEN, MSG_FASTOPEN)));
+CLAUSES(fast_open_arg3, ONE(CMP(3, MSG_FASTOPEN, MSG_FASTOPEN)));
 
 /* socket(int domain, ..): families that programs try in turn until one is there. */
 CLAUSES(no_inet, ONE(IS(0, AF_INET)), ONE(IS(0, AF_INET6)));

@@ -32,6 +32,8 @@
 /* FUTEX_PRIVATE_FLAG and FUTEX_CLOCK_REALTIME put aside. */
 #define FUTEX_OP 0x7fu
 #define S_IFMT_ 0170000u
+/* MSG_FASTOPEN, by which a call that sends connects. */
+#define FASTOPEN 0x20000000u
 #define NR_FCHMODAT2 452 /* Linux 6.6 */
 
 static const struct nuc_matter rows[] = {
@@ -83,6 +85,9 @@ static const struct nuc_matter rows[] = {
 	     VALUE("protocol", 2, ALL)),
 	ROW3(__NR_socketpair, VALUE("domain", 0, ALL), VALUE("type", 1, SOCK_TYPE),
 	     VALUE("protocol", 2, ALL)),
+	ROW1(__NR_sendto, BITS("flags", 3, FASTOPEN)),
+	ROW1(__NR_sendmsg, BITS("flags", 2, FASTOPEN)),
+	ROW1(__NR_sendmmsg, BITS("flags", 3, FASTOPEN)),
 	ROW2(__NR_setsockopt, VALUE("level", 1, ALL), VALUE("option", 2, ALL)),
 };
 

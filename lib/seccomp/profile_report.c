@@ -2,6 +2,7 @@
 #include <asm/unistd.h>
 #include <linux/audit.h>
 #include <linux/seccomp.h>
+#include <netinet/in.h>
 #include <seccomp.h>
 #include <sys/socket.h>
 
@@ -44,14 +45,53 @@ static size_t unique(const char **names, size_t n)
 	"sockets of AF_VSOCK: they reach the hypervisor and its services, which no network "       \
 	"namespace keeps away"
 
+#define MPTCP_WORDS "sockets of MPTCP, which rules of TCP ports do not hold for"
+#define FASTOPEN_WORDS "MSG_FASTOPEN, by which calls that send connect, past rules of TCP ports"
+
+static bool passes(const struct sock_filter *filter, size_t n, const struct seccomp_data *d)
+{
+	return (nuc_bpf_run(filter, (uint32_t)n, d) & SECCOMP_RET_ACTION_FULL) > SECCOMP_RET_ERRNO;
+}
+
+static bool allows_socket(const struct sock_filter *filter, size_t n, uint64_t family, uint64_t protocol)
+{
+	const struct seccomp_data d = {
+		.nr = __NR_socket, .arch = AUDIT_ARCH_X86_64, .args = { family, SOCK_STREAM, protocol },
+	};
+
+	return passes(filter, n, &d);
+}
+
 /* Of all families that sandboxes meet, vsock(7) alone belongs to the machine, not to a network. */
 static bool allows_vsock(const struct sock_filter *filter, size_t n)
 {
-	struct seccomp_data d = {
-		.nr = __NR_socket, .arch = AUDIT_ARCH_X86_64, .args = { AF_VSOCK, SOCK_STREAM, 0 },
-	};
+	return allows_socket(filter, n, AF_VSOCK, 0);
+}
 
-	return (nuc_bpf_run(filter, (uint32_t)n, &d) & SECCOMP_RET_ACTION_FULL) > SECCOMP_RET_ERRNO;
+/* Landlock asks about sockets of TCP; of another protocol that speaks it to the network, not since Linux 6.14. */
+static bool allows_mptcp(const struct sock_filter *filter, size_t n)
+{
+	return allows_socket(filter, n, AF_INET, IPPROTO_MPTCP) || allows_socket(filter, n, AF_INET6, IPPROTO_MPTCP);
+}
+
+/* Landlock asks at connect(): TCP Fast Open connects without. */
+static bool allows_fast_open(const struct sock_filter *filter, size_t n)
+{
+	static const struct {
+		int nr;
+		unsigned int flags;
+	} calls[] = { { __NR_sendto, 3 }, { __NR_sendmsg, 2 }, { __NR_sendmmsg, 3 } };
+
+	if (!allows_socket(filter, n, AF_INET, 0) && !allows_socket(filter, n, AF_INET6, 0))
+		return false;
+	for (size_t i = 0; i < NUC_ARRAY_SIZE(calls); i++) {
+		struct seccomp_data d = { .nr = calls[i].nr, .arch = AUDIT_ARCH_X86_64 };
+
+		d.args[calls[i].flags] = MSG_FASTOPEN;
+		if (passes(filter, n, &d))
+			return true;
+	}
+	return false;
 }
 
 enum known { KNOWN, ELSEWHERE, UNKNOWN };
@@ -209,6 +249,10 @@ int nuc_profile_report(const char *text, size_t len, const char *name,
 	report_dangers(&b, &v);
 	if (allows_vsock(filter, insns))
 		nuc_buf_puts(&b, "note: allows " VSOCK_WORDS "\n");
+	if (allows_mptcp(filter, insns))
+		nuc_buf_puts(&b, "note: allows " MPTCP_WORDS "\n");
+	if (allows_fast_open(filter, insns))
+		nuc_buf_puts(&b, "note: allows " FASTOPEN_WORDS "\n");
 	return nuc_buf_take(&b, ret);
 }
 
@@ -218,7 +262,8 @@ static void note(struct nuc_buf *notes, const char *text)
 }
 
 int nuc_profile_notes(const struct nuc_profile *p, const struct nuc_profile_target *target,
-		      const struct sock_filter *filter, size_t insns, const char *sha256, struct nuc_buf *notes)
+		      const struct sock_filter *filter, size_t insns, const char *sha256, bool ports,
+		      struct nuc_buf *notes)
 {
 	_cleanup_verdicts_ struct nuc_verdicts v = { 0 };
 	_cleanup_buf_ struct nuc_buf dangers = { 0 };
@@ -246,5 +291,9 @@ int nuc_profile_notes(const struct nuc_profile *p, const struct nuc_profile_targ
 	}
 	if (allows_vsock(filter, insns))
 		note(notes, "the seccomp profile allows " VSOCK_WORDS);
+	if (ports && allows_mptcp(filter, insns))
+		note(notes, "the seccomp profile allows " MPTCP_WORDS);
+	if (ports && allows_fast_open(filter, insns))
+		note(notes, "the seccomp profile allows " FASTOPEN_WORDS);
 	return notes->failed || dangers.failed ? -ENOMEM : 0;
 }

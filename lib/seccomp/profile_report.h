@@ -17,7 +17,9 @@ int nuc_profile_report(const char *text, size_t len, const char *name,
 /*
  * Appends what a reader of a plan should know of the profile that it uses, each string ended by a
  * NUL: its digest, flags that are not as written, other entries, dangerous calls, what no
- * namespace holds. `filter` is what was compiled of it. -ENOMEM.
+ * namespace holds; and with `ports`, that rules of ports are asked for, what gets past those. `filter` is
+ * what was compiled of it. -ENOMEM.
  */
 int nuc_profile_notes(const struct nuc_profile *p, const struct nuc_profile_target *target,
-		      const struct sock_filter *filter, size_t insns, const char *sha256, struct nuc_buf *notes);
+		      const struct sock_filter *filter, size_t insns, const char *sha256, bool ports,
+		      struct nuc_buf *notes);

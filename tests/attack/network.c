@@ -93,6 +93,37 @@ static int open_socket_dirty(const struct act *act)
 			       act->args[2] | 1L << 40));
 }
 
+/* What the ways to say MSG_FASTOPEN are, and where each takes its flags. */
+enum way { BY_SENDTO, BY_SENDMSG, BY_SENDMMSG };
+
+/*
+ * TCP Fast Open connects in a call that sends, which Landlock's rules of ports do not see. To a listener beside it: its
+ * port is as good as any.
+ */
+static int fast_open(const struct act *act)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int server = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	const unsigned long flags = MSG_FASTOPEN | (unsigned long)act->args[1];
+	char word[] = "attack";
+	struct iovec iov = { word, sizeof(word) };
+	struct mmsghdr m = { .msg_hdr = { .msg_name = &a, .msg_namelen = sizeof(a), .msg_iov = &iov, .msg_iovlen = 1 } };
+	socklen_t len = sizeof(a);
+
+	if (server < 0 || fd < 0 || bind(server, (struct sockaddr *)&a, sizeof(a)) < 0 || listen(server, 1) < 0 ||
+	    getsockname(server, (struct sockaddr *)&a, &len) < 0)
+		return UNTRIED;
+	switch (act->args[0]) {
+	case BY_SENDTO:
+		return refused(syscall(__NR_sendto, fd, word, sizeof(word), flags, &a, sizeof(a)));
+	case BY_SENDMSG:
+		return refused(syscall(__NR_sendmsg, fd, &m.msg_hdr, flags));
+	case BY_SENDMMSG:
+		return refused(syscall(__NR_sendmmsg, fd, &m, 1, flags));
+	}
+	return UNTRIED;
+}
+
 static int interface_down(const struct act *act)
 {
 	struct ifreq ifr = { .ifr_name = "lo" };
@@ -222,6 +253,17 @@ static const struct act acts[] = {
 	{ "xdp-socket", "seccomp", "AF_XDP", open_socket, .args = { AF_XDP, SOCK_RAW, 0 }, FAMILY },
 	{ "tipc-socket", "seccomp", "AF_TIPC", open_socket, .args = { AF_TIPC, SOCK_RDM, 0 },
 	  FAMILY },
+
+	{ "fast-open", "seccomp", "connect to a port past Landlock, by sendto(MSG_FASTOPEN)", fast_open,
+	  .args = { BY_SENDTO }, .by = { EOPNOTSUPP }, .sole = true },
+	{ "fast-open-dirty", "seccomp", "the same with garbage in the upper half", fast_open,
+	  .args = { BY_SENDTO, 1L << 40 }, .by = { EOPNOTSUPP }, .sole = true },
+	{ "fast-open-more", "seccomp", "the same with MSG_DONTWAIT and MSG_NOSIGNAL", fast_open,
+	  .args = { BY_SENDTO, MSG_DONTWAIT | MSG_NOSIGNAL }, .by = { EOPNOTSUPP } },
+	{ "fast-open-sendmsg", "seccomp", "the same by sendmsg", fast_open, .args = { BY_SENDMSG },
+	  .by = { EOPNOTSUPP }, .sole = true },
+	{ "fast-open-sendmmsg", "seccomp", "the same by sendmmsg", fast_open, .args = { BY_SENDMMSG },
+	  .by = { EOPNOTSUPP }, .sole = true },
 
 	{ "interface-down", "seccomp", "take an interface down", interface_down, .by = { EPERM },
 	  .deep = { EPERM } },

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Policy files of capabilities and Landlock, in real sandboxes: what is kept, granted and refused."""
 
+import errno
 import os
 import subprocess
 
@@ -278,6 +279,23 @@ class Landlock(Case):
                     self.assertIn("port rules need Landlock ABI 4", r.stderr)
                 else:
                     self.assertEqual(r.stdout.count("no "), 0, r.stderr)
+
+    def test_fast_open_is_no_way_past_the_ports(self):
+        """TCP Fast Open connects in sendto(2), which Landlock does not see. Where it has no ports, too."""
+        text = ("import socket\nserver = socket.create_server(('127.0.0.1', 8080))\n"
+                "for flags in (0x20000000, 0x20000040):\n  for send in (lambda s, *to: s.sendto(b'x', flags, *to),\n"
+                "               lambda s, *to: s.sendmsg([b'x'], [], flags, *to)):\n"
+                "    try:\n      send(socket.socket(), ('127.0.0.1', 8080))\n      print('connected')\n"
+                "    except OSError as e:\n      print(e.errno)\n"
+                "with socket.socket(type=socket.SOCK_DGRAM) as s:\n"
+                "  s.sendto(b'x', ('127.0.0.1', 9))\n")
+        flags = [()]
+        if landlock_abi() >= 4:
+            flags += [("--bind-port", "8080", "--connect-port", "443"),
+                      self.policy(TOOLS + "[[net]]\nbind = [8080]\nconnect = [443]\n")]
+        for words in flags:
+            with self.subTest(words):
+                self.assertEqual(self.good(*words, "--", "/usr/bin/python3", "-c", text), f"{errno.EOPNOTSUPP}\n" * 4)
 
     def test_a_missing_path(self):
         text = TOOLS + rule("/workspace/none", "all")

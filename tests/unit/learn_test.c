@@ -268,6 +268,7 @@ START_TEST(what_was_seen_is_allowed_and_nothing_else)
 		CALL("ioctl", 16, "\"request\":21505")
 		CALL("clone", 56, "\"flags\":4001536")
 		CALL("prlimit64", 302, "\"pid\":0")
+		CALL("sendto", 44, "\"flags\":0")
 		WHO "\"call\":\"statx\",\"nr\":332,\"answer\":38}\n"
 		WHO "\"call\":\"mount\",\"nr\":165,\"refused\":true}\n";
 	static const struct asked asked[] = {
@@ -297,6 +298,10 @@ START_TEST(what_was_seen_is_allowed_and_nothing_else)
 		{ "clone", { 0x10000000 }, EPERM },
 		{ "prlimit64", { 0 }, -1 },
 		{ "prlimit64", { 77 }, EPERM },
+		{ "sendto", { 3, 0, 0, 0x4000 | 1ULL << 32, 0, 16 }, -1 },
+		{ "sendto", { 3, 0, 0, 0x20004000, 0, 16 }, EOPNOTSUPP },
+		{ "sendmsg", { 3, 0, 0x20000000 }, EOPNOTSUPP },
+		{ "sendmsg", { 3, 0, 0 }, EPERM },
 		{ "statx", { 0 }, ENOSYS },
 		{ "clone3", { 0 }, ENOSYS },
 		{ "getgroups", { 0 }, 0 },

@@ -111,6 +111,48 @@ START_TEST(a_profile_that_allows_vsock_is_told)
 }
 END_TEST
 
+/* What gets past rules of ports: told where there are any. */
+START_TEST(a_profile_that_goes_past_ports_is_told)
+{
+#define ALLOWS(name, args) ",{\"names\":[\"" name "\"],\"action\":\"SCMP_ACT_ALLOW\"" args "}"
+#define ARG(index, value, op) ",\"args\":[{\"index\":" #index ",\"value\":" value ",\"op\":\"SCMP_CMP_" op "\"}]"
+#define MASKED(index, mask) ARG(index, mask ",\"valueTwo\":0", "MASKED_EQ")
+#define IS(index, value) ARG(index, value, "EQ")
+	static const struct {
+		const char *rules;
+		bool mptcp, fast_open;
+	} cases[] = {
+		{ ALLOWS("socket", "") ALLOWS("sendto", ""), true, true },
+		{ ALLOWS("socket", "") ALLOWS("sendto", MASKED(3, "536870912")), true, false },
+		{ ALLOWS("socket", IS(2, "0")) ALLOWS("sendmsg", ""), false, true },
+		{ ALLOWS("socket", IS(2, "262")) ALLOWS("write", ""), true, false },
+		{ ALLOWS("socket", IS(0, "1")) ALLOWS("sendmmsg", ""), false, false },
+		{ ALLOWS("socket", IS(0, "10")) ALLOWS("sendmmsg", ""), true, true },
+		{ ALLOWS("sendto", ""), false, false },
+	};
+	static const char *const sets[][3] = {
+		{ NULL },
+		{ "network.connect-ports", "443", NULL },
+		{ "network.bind-ports", "80", NULL },
+		{ "security.landlock-policy", "/l.toml", NULL },
+	};
+	_cleanup_free_ char *text = NULL;
+
+	ck_assert_int_gt(asprintf(&text, PROFILE("%s"), cases[_i].rules), 0);
+	fake_policy_files[NUC_FILE_LANDLOCK] = "[[rules]]\npath = '/usr'\naccess = ['read', 'execute']\n";
+	for (size_t i = 0; i < NUC_ARRAY_SIZE(sets); i++) {
+		_cleanup_free_ struct nuc_plan *p = NULL;
+		_cleanup_free_ char *words = NULL;
+
+		ck_assert_int_eq(compile(text, sets[i], &p, NULL), 0);
+		ck_assert_int_eq(nuc_explain_text(p, &words), 0);
+		ck_assert_int_eq(!!strstr(words, "the seccomp profile allows sockets of MPTCP"), i && cases[_i].mptcp);
+		ck_assert_int_eq(!!strstr(words, "the seccomp profile allows MSG_FASTOPEN"),
+				 i && cases[_i].fast_open);
+	}
+}
+END_TEST
+
 static const char *const modes[] = { "agent", "strict-agent" };
 
 START_TEST(a_profile_takes_the_place_of_the_list)
@@ -215,6 +257,7 @@ int main(void)
 
 	tcase_add_loop_test(t, a_profile_takes_the_place_of_the_list, 0, 2);
 	tcase_add_loop_test(t, who_may_use_keys_gets_a_session_keyring_of_its_own, 0, 6);
+	tcase_add_loop_test(t, a_profile_that_goes_past_ports_is_told, 0, 7);
 	tcase_add_loop_test(t, a_profile_that_allows_vsock_is_told, 0, 2);
 	tcase_add_test(t, the_path_of_a_profile_is_not_in_the_hash);
 	tcase_add_test(t, flags_of_a_profile);

@@ -208,7 +208,7 @@ START_TEST(a_report_names_what_does_not_apply_and_what_is_dangerous)
 		"\"SECCOMP_FILTER_FLAG_SPEC_ALLOW\","
 		"\"SECCOMP_FILTER_FLAG_TSYNC\",\"SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV\"],"
 		"\"syscalls\":[\n" EXEC ",\n"
-		"{\"names\":[\"bpf\",\"process_vm_readv\"],\"action\":\"SCMP_ACT_ALLOW\"},\n"
+		"{\"names\":[\"bpf\",\"process_vm_readv\",\"socket\",\"sendto\"],\"action\":\"SCMP_ACT_ALLOW\"},\n"
 		"{\"names\":[\"mount\"],\"action\":\"SCMP_ACT_ALLOW\",\"includes\":{\"caps\":["
 		"\"CAP_SYS_ADMIN\"]}},\n"
 		"{\"names\":[\"setns\"],\"action\":\"SCMP_ACT_ALLOW\",\"includes\":{\"minKernel\":"
@@ -224,6 +224,8 @@ START_TEST(a_report_names_what_does_not_apply_and_what_is_dangerous)
 		"line 6 does not apply (needs Linux 7.0): allowed setns\n",
 		"DANGER: allows bpf: ",
 		"note: allows process_vm_readv: ",
+		"note: allows sockets of MPTCP, ",
+		"note: allows MSG_FASTOPEN, ",
 		"DANGER: allows kexec_load by its arguments: ",
 	};
 	_cleanup_free_ char *report = NULL;
