@@ -96,32 +96,36 @@ void nuc_emit_landlock_restrict(struct nuc_builder *b, enum nuc_op op, const cha
 int nuc_emit_landlock(struct nuc_builder *b)
 {
 	const struct nuc_facts *f = &b->world->facts;
-	const char *origin = nuc_policy_origin(b->policy, NUC_OPT_LANDLOCK);
-	int abi = f->landlock_abi, min = nuc_mode_landlock_min_abi(b->mode), r;
-	bool ports = nuc_policy_count(b->policy, NUC_OPT_BIND_PORTS) ||
-		     nuc_policy_count(b->policy, NUC_OPT_CONNECT_PORTS);
+	const char *origin = nuc_policy_origin(b->policy, NUC_OPT_LANDLOCK), *ports_origin;
+	int abi = f->landlock_abi, min = nuc_mode_landlock_min_abi(b->mode), r = 0;
+	bool binds = nuc_policy_count(b->policy, NUC_OPT_BIND_PORTS),
+	     ports = binds || nuc_policy_count(b->policy, NUC_OPT_CONNECT_PORTS);
 	struct nuc_landlock_attr attr = { 0 };
 	uint32_t rights;
 
+	ports_origin = nuc_policy_origin(b->policy, binds ? NUC_OPT_BIND_PORTS : NUC_OPT_CONNECT_PORTS);
+	/* In every mode: who asked for both did not mean both. */
+	if (nuc_policy_int(b->policy, NUC_OPT_LANDLOCK) == 1 && ports)
+		return nuc_b_fail(b, -EINVAL, "landlock", ports_origin,
+				  "remove security.landlock = \"off\", or the ports",
+				  "there are rules of ports, but Landlock, which enforces them, is switched off");
 	if (nuc_policy_int(b->policy, NUC_OPT_LANDLOCK) == 1)
 		return nuc_b_missing(b, NUC_MECH_LANDLOCK, origin, "it was switched off",
 				     "remove security.landlock = \"off\"");
 	if (abi < 1 || abi < min)
-		return nuc_b_missing(b, NUC_MECH_LANDLOCK, origin,
-				     abi >= 1 ? "this kernel's Landlock is too old"
-				     : f->landlock_errno == EOPNOTSUPP
-					     ? "it is built into this kernel but not enabled"
-					     : "this kernel does not have it",
-				     abi >= 1 ? "use Linux 6.2 or newer"
-					      : "boot with lsm=landlock,... or use a newer kernel");
-	if (ports && abi < 4) {
-		r = nuc_b_missing(b, NUC_MECH_LANDLOCK,
-				  nuc_policy_origin(b->policy, NUC_OPT_BIND_PORTS),
-				  "port rules need Landlock ABI 4", "use Linux 6.7 or newer");
-		if (r < 0)
-			return r;
+		r = nuc_b_missing(b, NUC_MECH_LANDLOCK, origin,
+				  abi >= 1 ? "this kernel's Landlock is too old"
+				  : f->landlock_errno == EOPNOTSUPP ? "it is built into this kernel but not enabled"
+								    : "this kernel does not have it",
+				  abi >= 1 ? "use Linux 6.2 or newer"
+					   : "boot with lsm=landlock,... or use a newer kernel");
+	if (r == 0 && ports && abi < 4) {
+		r = nuc_b_missing(b, NUC_MECH_LANDLOCK, ports_origin, "port rules need Landlock ABI 4",
+				  "use Linux 6.7 or newer");
 		ports = false;
 	}
+	if (r < 0 || abi < 1 || abi < min)
+		return r;
 	/* Rights that an ABI does not know are neither handled nor granted, and named in the plan. */
 	rights = nuc_landlock_rights(abi);
 	attr.fs = rights;

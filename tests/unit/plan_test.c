@@ -385,6 +385,7 @@ static const struct {
 	{ "tmpfs", "/tmp", NULL, NULL, -EINVAL, "mounted on /tmp already" },
 	{ "security.seccomp", "off", NULL, NULL, -ENOTSUP, "seccomp" },
 	{ "security.landlock", "off", NULL, NULL, -ENOTSUP, "Landlock" },
+	{ "security.landlock", "off", "network.connect-ports", "443", -EINVAL, "rules of ports" },
 	{ "mode", "production", NULL, NULL, -ENOTSUP, "own root file system" },
 };
 
@@ -486,6 +487,52 @@ START_TEST(agent_mode_records_what_strict_agent_refuses)
 }
 END_TEST
 
+/* The words of the warnings, each ended by a NUL. */
+static bool warns(const struct nuc_plan *p, const char *words)
+{
+	const char *s = nuc_plan_data(p, p->warnings.at), *end = s + p->warnings.len;
+
+	for (; s < end; s += strlen(s) + 1)
+		if (strstr(s, words))
+			return true;
+	return false;
+}
+
+START_TEST(rules_of_ports_are_not_dropped_in_silence)
+{
+	static const char *const keys[] = { "network.bind-ports", "network.connect-ports" };
+
+	/* Without Landlock, with one that has no ports, and with one that has. */
+	for (int abi = 0; abi <= 4; abi++) {
+		struct nuc_world w = fake_world(false);
+		nucleus_policy *policy;
+		nucleus_error *err = NULL;
+		struct nuc_plan *plan = NULL;
+
+		w.facts.landlock_abi = abi;
+		ck_assert_int_eq(nucleus_policy_new(&policy), 0);
+		ck_assert_int_eq(nuc_compile(policy, &w, &plan, NULL), 0);
+		ck_assert(!warns(plan, "port rules"));
+		free(plan);
+		ck_assert_int_eq(nucleus_policy_set(policy, keys[_i], "8080", NULL), 0);
+		ck_assert_int_eq(nuc_compile(policy, &w, &plan, NULL), 0);
+		ck_assert_int_eq(warns(plan, "port rules need Landlock ABI 4"), abi < 4);
+		ck_assert_int_eq(warns(plan, "this kernel does not have it"), abi < 1);
+		ck_assert_int_eq(plan->count[NUC_OP_LANDLOCK_PORT], abi >= 4);
+		free(plan);
+		plan = NULL;
+		/* Switched off, in mode agent too. */
+		ck_assert_int_eq(nucleus_policy_set(policy, "security.landlock", "off", NULL), 0);
+		ck_assert_int_eq(nuc_compile(policy, &w, &plan, &err), -EINVAL);
+		ck_assert_ptr_nonnull(strstr(nucleus_error_message(err), "rules of ports"));
+		ck_assert_ptr_nonnull(nucleus_error_hint(err));
+		ck_assert_ptr_null(plan);
+		nucleus_error_free(err);
+		nucleus_policy_free(policy);
+	}
+}
+END_TEST
+
 START_TEST(secrets_of_the_host_are_not_shown)
 {
 	_cleanup_free_ struct nuc_plan *p = golden_plan("rootfs", true);
@@ -554,6 +601,7 @@ int main(void)
 
 	tcase_set_timeout(t, 120);
 	tcase_add_test(t, landlock_logs_for_those_who_read);
+	tcase_add_loop_test(t, rules_of_ports_are_not_dropped_in_silence, 0, 2);
 	tcase_add_loop_test(t, golden_plans_are_as_reviewed, 0, 2 * NUC_ARRAY_SIZE(goldens));
 	tcase_add_loop_test(t, every_mutation_of_a_security_step_is_refused, 0,
 			    2 * NUC_ARRAY_SIZE(goldens));
