@@ -38,7 +38,8 @@ static const struct nuc_rule allowed[] = {
 	ALLOW("pwritev", "postgres: a new WAL segment"),
 	ALLOW("fsync", "git, postgres, python3 os.fsync"),
 	ALLOW("fdatasync", "postgres WAL, sqlite3 of python3"),
-	ALLOW("fallocate", "postgres dynamic shared memory, cp of sparse files"),
+	CHECK("fallocate", "mode 0, or FALLOC_FL_PUNCH_HOLE with FALLOC_FL_KEEP_SIZE", fallocate,
+	      "postgres dynamic shared memory, cp of sparse files"),
 	ALLOW("ftruncate", "postgres, python3, split, sqlite3"),
 	ALLOW("truncate", "postgres: DROP TABLE"),
 
@@ -253,6 +254,8 @@ static const struct nuc_rule answers[] = {
 	ANSWER("sched_yield", 0, "a hint, which nobody checks"),
 	SOME("sync_file_range", "0 for flags SYNC_FILE_RANGE_WRITE", 0, sync_file_range,
 	     "a hint in that form: postgres, which takes any error for lost data"),
+	SOME("fallocate", "EOPNOTSUPP for FALLOC_FL_KEEP_SIZE and FALLOC_FL_ZERO_RANGE", EOPNOTSUPP, fallocate_other,
+	     "as on a file system without: it takes room past the limit of file sizes"),
 	SOME("personality", "0 for persona 0xffffffff or 0", 0, personality,
 	     "what a query answers in a sandbox: setarch, gdb"),
 	ANSWER("getgroups", 0, "none, and not the caller's on the host: id, bash"),

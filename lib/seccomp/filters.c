@@ -4,6 +4,7 @@
 #include <asm/prctl.h>
 #include <asm/termbits.h>
 #include <fcntl.h>
+#include <linux/falloc.h>
 #include <linux/fs.h>
 #include <linux/futex.h>
 #include <linux/ipc.h>
@@ -141,6 +142,12 @@ CLAUSES(shmget, ONE(CMP(2, SHM_HUGETLB, 0)));
 CLAUSES(shmctl, ONE(IS(1, IPC_STAT)), ONE(IS(1, IPC_RMID)));
 
 /*
+ * fallocate(int fd, int mode, ..): what the file's size bounds, and what only gives room back. FALLOC_FL_KEEP_SIZE
+ * takes room behind the end of the file, where ext4 and others do not ask RLIMIT_FSIZE.
+ */
+CLAUSES(fallocate, ONE(IS(1, 0)), ONE(IS(1, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE)));
+
+/*
  * futex(.., int op, ..) without FUTEX_PRIVATE_FLAG and FUTEX_CLOCK_REALTIME. Priority inheritance
  * is left out: no named program uses it, and it is the part that keeps breaking (CVE-2014-3153,
  * CVE-2021-3347). ENOSYS is what glibc's pthread_mutexattr_setprotocol() looks for.
@@ -219,6 +226,10 @@ CLAUSES(personality, ONE(IS(0, 0xffffffffU)), ONE(IS(0, PER_LINUX)));
  * the kernel would agree to that id only, where the call changes nothing.
  */
 CLAUSES(seteuid, TWO(IS(0, -1), IS(2, -1)));
+
+/* fallocate(.., int mode, ..): modes that databases and tools for images try, and write zeros without. */
+CLAUSES(fallocate_other, ONE(IS(1, FALLOC_FL_KEEP_SIZE)),
+	ONE(CMP(1, FALLOC_FL_ZERO_RANGE, FALLOC_FL_ZERO_RANGE)));
 
 /* sync_file_range(.., unsigned int flags): with SYNC_FILE_RANGE_WRITE alone it promises nothing. */
 CLAUSES(sync_file_range, ONE(IS(3, SYNC_FILE_RANGE_WRITE)));

@@ -47,7 +47,7 @@ static const struct nuc_matter rows[] = {
 	ROW1(__NR_mknod, VALUE("type", 1, S_IFMT_)),
 	ROW1(__NR_mknodat, VALUE("type", 2, S_IFMT_)),
 	ROW1(__NR_renameat2, BITS("flags", 4, ALL)),
-	ROW1(__NR_fallocate, BITS("mode", 1, ALL)),
+	ROW1(__NR_fallocate, VALUE("mode", 1, ALL)),
 	ROW1(__NR_sync_file_range, VALUE("flags", 3, ALL)),
 	ROW1(__NR_ioctl, VALUE("request", 1, ALL)),
 	ROW1(__NR_fcntl, VALUE("cmd", 1, ALL)),

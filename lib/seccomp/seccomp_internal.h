@@ -63,5 +63,5 @@ extern const struct nuc_clauses nuc_clauses_ioctl, nuc_clauses_ioctl_net, nuc_cl
 	nuc_clauses_no_inet, nuc_clauses_no_netlink, nuc_clauses_seteuid, nuc_clauses_open,
 	nuc_clauses_openat, nuc_clauses_mode_arg1, nuc_clauses_mode_arg2, nuc_clauses_fcntl,
 	nuc_clauses_sends_arg2, nuc_clauses_sends_arg3, nuc_clauses_fast_open_arg2,
-	nuc_clauses_fast_open_arg3;
+	nuc_clauses_fast_open_arg3, nuc_clauses_fallocate, nuc_clauses_fallocate_other;
 extern const char nuc_words_ioctl[], nuc_words_ioctl_net[], nuc_words_prctl[];

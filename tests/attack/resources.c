@@ -68,6 +68,19 @@ static int huge_hole(const struct act *act)
 	return r;
 }
 
+/* Room behind the end of a file, which stays empty: the file system may not ask for the limit. */
+static int huge_reserve(const struct act *act)
+{
+	int fd = open("/workspace/reserve", O_RDWR | O_CREAT | O_CLOEXEC, 0600), r;
+
+	if (fd < 0)
+		return UNTRIED;
+	signal(SIGXFSZ, SIG_IGN);
+	r = refused(syscall(__NR_fallocate, fd, act->args[0], 0L, act->args[1]));
+	unlink("/workspace/reserve");
+	return r;
+}
+
 static int fill(const struct act *act)
 {
 	static char mb[1 << 20];
@@ -155,6 +168,14 @@ static const struct act acts[] = {
 	  .args = { 1 }, .by = { BY_SIGNAL(SIGXFSZ) }, .deep = { BY_SIGNAL(SIGXFSZ) } },
 	{ "huge-hole", "rlimit", "make a sparse file of a terabyte", huge_hole, .by = { EFBIG },
 	  .deep = { EFBIG } },
+	{ "huge-allocation", "rlimit", "allocate a file of 65 MB", huge_reserve,
+	  .args = { 0, 65L << 20 }, .by = { EFBIG }, .deep = { EFBIG } },
+	{ "huge-reserve", "seccomp", "allocate it behind the end of a file (FALLOC_FL_KEEP_SIZE)", huge_reserve,
+	  .args = { 1, 65L << 20 }, .by = { EOPNOTSUPP } },
+	{ "huge-reserve-dirty", "seccomp", "the same with garbage in the upper half", huge_reserve,
+	  .args = { 1 | 1L << 40, 65L << 20 }, .by = { EOPNOTSUPP } },
+	{ "huge-reserve-zeroed", "seccomp", "the same by FALLOC_FL_ZERO_RANGE", huge_reserve,
+	  .args = { 0x11, 65L << 20 }, .by = { EOPNOTSUPP } },
 	{ "fill-tmp", "tmpfs size", "fill /tmp", fill, "/tmp", .by = { ENOSPC },
 	  .deep = { ENOSPC } },
 	{ "fill-home", "tmpfs size", "fill the home directory", fill, "/home/agent",

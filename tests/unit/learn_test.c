@@ -269,6 +269,7 @@ START_TEST(what_was_seen_is_allowed_and_nothing_else)
 		CALL("clone", 56, "\"flags\":4001536")
 		CALL("prlimit64", 302, "\"pid\":0")
 		CALL("sendto", 44, "\"flags\":0")
+		CALL("fallocate", 285, "\"mode\":0")
 		WHO "\"call\":\"statx\",\"nr\":332,\"answer\":38}\n"
 		WHO "\"call\":\"mount\",\"nr\":165,\"refused\":true}\n";
 	static const struct asked asked[] = {
@@ -302,6 +303,9 @@ START_TEST(what_was_seen_is_allowed_and_nothing_else)
 		{ "sendto", { 3, 0, 0, 0x20004000, 0, 16 }, EOPNOTSUPP },
 		{ "sendmsg", { 3, 0, 0x20000000 }, EOPNOTSUPP },
 		{ "sendmsg", { 3, 0, 0 }, EPERM },
+		{ "fallocate", { 3, 0, 0, 4096 }, -1 },
+		{ "fallocate", { 3, 1, 0, 4096 }, EOPNOTSUPP },
+		{ "fallocate", { 3, 3, 0, 4096 }, EPERM },
 		{ "statx", { 0 }, ENOSYS },
 		{ "clone3", { 0 }, ENOSYS },
 		{ "getgroups", { 0 }, 0 },
