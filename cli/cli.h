@@ -239,6 +239,8 @@ struct cli_denials {
 	unsigned int lost;
 	/* What most likely made the program fail, best first. */
 	nucleus_denial *likely[CLI_LIKELY];
+	/* The last of what programs try and live without: said where there is nothing else. */
+	nucleus_denial *slight;
 };
 
 /* 0 or an exit status. `sandbox`: the file must not be the program's to write. */

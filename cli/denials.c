@@ -101,6 +101,7 @@ void cli_denials_done(struct cli_denials *d)
 	cli_closep(&d->file);
 	for (size_t i = 0; i < CLI_LIKELY; i++)
 		nucleus_denial_free(d->likely[i]);
+	nucleus_denial_free(d->slight);
 }
 
 static void put_line(struct cli_denials *d, const char *s, size_t len)
@@ -186,14 +187,19 @@ static bool is_same(const nucleus_denial *a, const nucleus_denial *b)
 
 /*
  * The last one is the most likely: a program that cannot go on ends soon after. What programs try and
- * live without is none. Takes it.
+ * live without is none, though it may be for want of another. Takes it.
  */
 static void remember(struct cli_denials *d, nucleus_denial *denial)
 {
 	size_t i = 0;
 
 	if (strcmp(attr(denial, "weight"), "high") != 0) {
-		nucleus_denial_free(denial);
+		/* How many could not be told is no refusal of anything. */
+		bool is_one = strcmp(attr(denial, "operation"), "dropped") != 0;
+
+		nucleus_denial_free(is_one ? d->slight : denial);
+		if (is_one)
+			d->slight = denial;
 		return;
 	}
 	while (i < CLI_LIKELY - 1 && d->likely[i] && !is_same(d->likely[i], denial))
@@ -239,12 +245,18 @@ void cli_denials_print_likely(const struct cli_denials *d)
 	size_t len;
 	FILE *out;
 
-	if (!d->likely[0])
+	if (!d->likely[0] && !d->slight)
 		return;
 	out = open_memstream(&text, &len);
 	if (!out)
 		return;
-	fputs("nucleus: most likely why it failed, the last first:\n", out);
+	if (d->likely[0]) {
+		fputs("nucleus: most likely why it failed, the last first:\n", out);
+	} else {
+		fputs("nucleus: nothing was refused but what most programs do without, and last:\n  ", out);
+		put_head(out, d->slight);
+		putc('\n', out);
+	}
 	for (size_t i = 0; i < CLI_LIKELY && d->likely[i]; i++)
 		put_likely(out, d->likely[i]);
 	if (fclose(out) == 0)

@@ -15,14 +15,11 @@ static const struct {
 	{ "clock_getres", -1, "java" },
 	{ "fchown", -1, "cp -a, gzip and xz give the copy its owner, who it is already" },
 	{ "get_mempolicy", -1, "ps, of libnuma" },
-	{ "getpriority", -1, "nice, renice" },
-	{ "ioprio_set", -1, "ionice" },
 	{ "mlock", -1, "gpg, for keys that are not to be swapped" },
 	{ "pkey_alloc", -1, "node" },
 	{ "prctl", 21, "man, PR_GET_SECCOMP" },
 	{ "prctl", 47, "postgres, PR_CAP_AMBIENT" },
 	{ "mmap", -1, "postgres, huge pages" },
-	{ "sched_getattr", -1, "chrt" },
 };
 
 bool nuc_usual_call(const char *name, const uint64_t args[6])

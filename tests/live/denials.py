@@ -64,9 +64,27 @@ class Denials(Case):
     def test_what_worked_and_what_is_quiet(self):
         self.assertEqual(self.nucleus(*python(f"call({PTRACE}, 16)")).stderr, "")
         self.assertEqual(self.nucleus("--quiet", *python(f"call({PTRACE}, 16); exit(3)")).stderr, "")
-        # Programs live without these.
-        self.assertEqual(self.nucleus(*python(f"call({CAPGET}, 0, 0); exit(3)")).stderr, "")
+        self.assertEqual(self.nucleus(*python(f"call({CAPGET}, 0, 0)")).stderr, "")
         self.assertEqual(self.nucleus("--observe", "off", *python(f"call({PTRACE}, 16); exit(3)")).stderr, "")
+
+    def test_what_programs_live_without_is_told_last(self):
+        """In two lines, and only where nothing weightier was refused."""
+        r = self.nucleus(*python(f"call({CAPGET}, 0, 0); exit(3)"))
+        self.assertRegex(r.stderr, r"\Anucleus: nothing was refused but what most programs do without, and last:\n"
+                                   r"  python3\[\d+\]: syscall:capget: EPERM by seccomp\n\Z")
+        r = self.nucleus(*python(f"call({PTRACE}, 16); call({CAPGET}, 0, 0); exit(3)"))
+        self.assertIn("most likely why it failed", r.stderr)
+        self.assertNotIn("capget", r.stderr)
+        self.assertEqual(self.nucleus("--quiet", *python(f"call({CAPGET}, 0, 0); exit(3)")).stderr, "")
+
+    def test_priorities_are_told(self):
+        """nice and ionice end without having done what they are for."""
+        for words, call in ((("nice", "-n", "5", "true"), "getpriority"), (("ionice", "-c", "3", "true"), "ioprio_set"),
+                            (("chrt", "-p", "1"), "sched_getattr")):
+            r = self.nucleus("--", *words)
+            self.assertNotEqual(r.returncode, 0)
+            self.assertIn("most likely why it failed", r.stderr)
+            self.assertIn(f"syscall:{call}", r.stderr)
 
     def test_the_status_descriptor_has_them(self):
         r, w = os.pipe()

@@ -124,6 +124,19 @@ START_TEST(what_programs_live_without_weighs_less)
 }
 END_TEST
 
+/* nice, ionice and chrt are for nothing else. */
+START_TEST(what_programs_are_for_weighs_more)
+{
+	static const int calls[] = { SYS_getpriority, SYS_setpriority, SYS_ioprio_set, SYS_sched_getattr };
+	struct nuc_denial_record r = record(NUC_DENIAL_CALL, calls[_i], EPERM);
+	nucleus_denial *d = NULL;
+
+	ck_assert_int_eq(nuc_denial_of_record(plan, &r, &d), 0);
+	check_attr(d, "weight", "high");
+	nucleus_denial_free(d);
+}
+END_TEST
+
 /* Names and paths as a hostile program would choose them. */
 static const struct {
 	const char *given, *shown;
@@ -280,6 +293,7 @@ int main(void)
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, a_refused_call);
 	tcase_add_test(t, what_programs_live_without_weighs_less);
+	tcase_add_loop_test(t, what_programs_are_for_weighs_more, 0, 4);
 	tcase_add_loop_test(t, names_are_made_harmless, 0, NUC_ARRAY_SIZE(names));
 	tcase_add_loop_test(t, suggestions_carry_no_commands, 0, 5);
 	tcase_add_test(t, nothing_is_told_of_what_the_plan_allows);
