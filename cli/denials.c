@@ -253,7 +253,7 @@ void cli_denials_print_likely(const struct cli_denials *d)
 	if (d->likely[0]) {
 		fputs("nucleus: most likely why it failed, the last first:\n", out);
 	} else {
-		fputs("nucleus: nothing was refused but what most programs do without, and last:\n  ", out);
+		fputs("nucleus: refused, though most programs live without it:\n  ", out);
 		put_head(out, d->slight);
 		putc('\n', out);
 	}

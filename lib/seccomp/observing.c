@@ -84,7 +84,10 @@ static int is_told(const struct sock_filter *f, uint32_t observe, uint16_t defau
 		return !!(observe & NUC_OBSERVE_TRACE);
 	if (action != SECCOMP_RET_ERRNO)
 		return 0;
-	/* Other answers are what programs are prepared for: "not in this kernel". Nobody misses them. */
+	/*
+	 * Other answers are what programs are prepared for: "not in this kernel". Few miss them, and many of
+	 * them are asked for again and again (statx, mremap, rseq of each thread): each would wait for init.
+	 */
 	return (observe & NUC_OBSERVE_TRACE) || data == EPERM || data == EACCES ||
 	       data == default_errno;
 }
