@@ -44,7 +44,7 @@ const struct cli_flag cli_flags[CLI_FLAG__COUNT] = {
 	[CLI_FLAG_BASE] = { "--base", "", "NAME",
 			    "default: say what differs from the built-in list, and make no profile" },
 	[CLI_FLAG_ALLOW_DANGEROUS] = { "--allow-dangerous", "", "NAME",
-				       "allow this call, if it was seen, though it is always left out; "
+				       "allow this call, if it was seen, though it is refused or answered; "
 				       "may be given again" },
 };
 

@@ -282,7 +282,8 @@ NUCLEUS_API int nucleus_policy_file_verify(const char *path, const char *public_
  * nucleus_seccomp_generate - the minimal seccomp profile (OCI runtime-spec, JSON) of one or more traces
  * @traces: paths of traces (security.seccomp-log, security.learn), NULL-terminated: their union
  * @options: NULL, or NULL-terminated: "base=default" (not a profile, but what differs from the built-in
- *	list, a line a call), "allow-dangerous=NAME" (a call that is always left out, if it was seen)
+ *	list, a line a call), "allow-dangerous=NAME" (a call that is left out otherwise, if it was
+ *	seen: one that is always refused or answered, as nucleus-trace(5) lists them)
  * @ret: the text
  * @ret_notes: what a reviewer must know: what was left out and why, whether a trace was cut off
  *

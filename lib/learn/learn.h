@@ -77,6 +77,9 @@ void nuc_trace_done(struct nuc_trace *t);
 /* What a reader must know before trusting what was made of it: lines for the notes. */
 void nuc_trace_note(const struct nuc_trace *t, struct nuc_buf *notes);
 
+/* Whether a call is in no profile that is learned, though it was seen, unless allow-dangerous= names it. */
+bool nuc_learn_by_name(const char *name);
+
 /* nucleus_seccomp_generate() and nucleus_landlock_generate(), of traces that have been read. */
 int nuc_learn_seccomp(const struct nuc_trace *t, const char *const *options, char **ret,
 		      char **ret_notes, nucleus_error **ret_err);

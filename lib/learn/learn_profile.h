@@ -14,7 +14,7 @@ struct nuc_learn_form {
 struct nuc_learn_use {
 	struct nuc_learn_form *forms;
 	size_t n_forms;
-	bool run, answered, refused;
+	bool run, answered, refused, named;	/* named: answered when it was traced, and allowed by name */
 	const char *programs[NUC_LEARN_PROGRAMS];
 	size_t n_programs;	/* may be more than are named */
 	const char *reason;	/* a companion that was not seen */

@@ -20,6 +20,8 @@
 
 /* ---- what a profile has though it was not seen, with the reason for it --------------------------- */
 
+#define FOLLOWS "the next call, which could not be seen: the one before was answered"
+
 static const struct {
 	const char *seen; /* NULL: always */
 	const char *name;
@@ -40,6 +42,17 @@ static const struct {
 	{ "mmap", "brk", "malloc() takes either" },
 	{ "brk", "mmap", "malloc() takes either" },
 	{ "rt_sigaction", "rt_sigprocmask", "around signals that may come or not" },
+	/* What is answered when it is traced has nothing after it there. */
+	{ "inotify_init", "inotify_add_watch", FOLLOWS },
+	{ "inotify_init", "inotify_rm_watch", FOLLOWS },
+	{ "inotify_init1", "inotify_add_watch", FOLLOWS },
+	{ "inotify_init1", "inotify_rm_watch", FOLLOWS },
+	{ "landlock_create_ruleset", "landlock_add_rule", FOLLOWS },
+	{ "landlock_create_ruleset", "landlock_restrict_self", FOLLOWS },
+	{ "memfd_create", "ftruncate", FOLLOWS },
+	{ "timer_create", "timer_settime", FOLLOWS },
+	{ "timer_create", "timer_delete", FOLLOWS },
+	{ "timerfd_create", "timerfd_settime", FOLLOWS },
 };
 
 /*
@@ -67,6 +80,23 @@ static bool is_dangerous(const char *name)
 	const struct nuc_danger *d = nuc_danger_of(name);
 
 	return d && d->always;
+}
+
+/* Whether it is answered when it is traced, and yet a profile can allow it: what clone3 does no filter sees. */
+static bool is_answered(const char *name)
+{
+	const struct nuc_rule *rule;
+
+	for (unsigned int flags = 0; flags <= (NUC_NETWORK | NUC_NETLINK); flags++)
+		for (size_t i = 0; (rule = nuc_seccomp_answer_rule(flags, i)); i++)
+			if (!strcmp(rule->row.name, name))
+				return strcmp(name, "clone3") != 0;
+	return false;
+}
+
+bool nuc_learn_by_name(const char *name)
+{
+	return is_dangerous(name) || is_answered(name);
 }
 
 static bool is_allowed_danger(const struct nuc_learn_profile *p, const char *name)
@@ -138,6 +168,7 @@ static int sum_up(struct nuc_learn_profile *p)
 		}
 		add_program(u, c->comm);
 		u->refused |= c->refused || is_dangerous(name);
+		u->named |= !c->refused && c->answer != NUC_TRACE_RUN;
 		if (u->refused && !is_allowed_danger(p, name))
 			continue;
 		u->run = true;
@@ -160,10 +191,12 @@ static int add_companions(struct nuc_learn_profile *p)
 
 		if (companions[i].seen) {
 			seen = &p->use[nuc_syscall_number(companions[i].seen)];
-			if (!nuc_learn_is_in(seen) && !seen->answered)
+			bool falls_back = !strcmp(companions[i].seen, "clone3");
+
+			if (!nuc_learn_is_in(seen) && !(falls_back && seen->answered))
 				continue;
 			/* Falling back, it was seen in the forms that it has. */
-			if (u->run && !strcmp(companions[i].seen, "clone3"))
+			if (u->run && falls_back)
 				continue;
 		}
 		if (!u->run && !u->reason)
@@ -273,6 +306,8 @@ int nuc_learn_comment(const struct nuc_learn_profile *p, int nr, char **ret)
 		nuc_buf_printf(&b, ": %llu calls", (unsigned long long)p->trace->counts[nr]);
 	if (u->refused)
 		nuc_buf_puts(&b, "; DANGEROUS, allowed by name");
+	else if (u->named)
+		nuc_buf_puts(&b, "; answered by the built-in list, allowed by name");
 	if (u->n_forms > NUC_LEARN_FORMS)
 		nuc_buf_printf(&b, "; in more than %d forms: not filtered", NUC_LEARN_FORMS);
 	return nuc_buf_take(&b, ret);
@@ -484,6 +519,14 @@ static int write_profile(struct nuc_learn_profile *p, char **ret)
 
 static void note_refused(struct nuc_learn_profile *p)
 {
+	for (size_t i = 0; p->options && p->options[i]; i++) {
+		const bool names = !strncmp(p->options[i], "allow-dangerous=", 16);
+		int nr = names ? nuc_syscall_number(p->options[i] + 16) : -1;
+
+		/* Some are other architectures' only. */
+		if (names && (nr < 0 || !p->use[nr].run))
+			nuc_buf_printf(&p->notes, "%s was not called, and is not allowed\n", p->options[i] + 16);
+	}
 	for (int nr = 0; nr < NUC_CALLS; nr++) {
 		const struct nuc_learn_use *u = &p->use[nr];
 
@@ -511,10 +554,10 @@ static int check_options(const char *const *options, bool *ret_base, nucleus_err
 			where.hint = "default, or none";
 			return nuc_fail(ret_err, -EINVAL, &where, "there is no base %s", o + 5);
 		} else if (!strncmp(o, "allow-dangerous=", 16)) {
-			where.hint = "the calls that are always refused are listed in nucleus-trace(5)";
-			if (!is_dangerous(o + 16))
+			where.hint = "the calls that must be named, and those alone, are listed in nucleus-trace(5)";
+			if (!nuc_learn_by_name(o + 16))
 				return nuc_fail(ret_err, -EINVAL, &where,
-						"%s is no call that is always refused", o + 16);
+						"%s is no call that is always refused, nor one that is answered", o + 16);
 		} else {
 			where.hint = "base=default, allow-dangerous=NAME";
 			return nuc_fail(ret_err, -EINVAL, &where, "there is no option %s", o);

@@ -6,6 +6,7 @@
 #include "allowlist.h"
 #include "capability.h"
 #include "dangerous.h"
+#include "learn.h"
 #include "names.h"
 #include "outcomes.h"
 #include "why_internal.h"
@@ -108,15 +109,19 @@ static char *rule_of_list(const struct nuc_seccomp_params *params, const char *n
 	return nuc_strf("%s is not in the built-in list of allowed calls", name);
 }
 
-static char *fix_of(const char *name, bool kills)
+/* A profile is learned of a trace: what is run there is in it, what is not has to be named, and some cannot be. */
+static char *fix_of(const char *name, int error, bool kills)
 {
 	const struct nuc_danger *danger = nuc_danger_of(name);
+	bool refused = error == EPERM || error == EACCES;
+	bool by_name = (danger && danger->always) || (!refused && nuc_learn_by_name(name));
 
 	if (kills)
 		return NULL;
 	return nuc_strf("--seccomp-profile FILE (in a document: security.seccomp-profile = \"FILE\"), with a "
-			"profile that allows %s: see nucleus seccomp generate%s%s", name,
-			danger ? "; this opens: " : "", danger ? danger->reason : "");
+			"profile that allows %s%s%s%s%s%s", name,
+			refused || by_name ? ": see nucleus seccomp generate" : "", by_name ? " --allow-dangerous " : "",
+			by_name ? name : "", danger ? "; this opens: " : "", danger ? danger->reason : "");
 }
 
 static void refuse(struct nuc_why_state *w, const struct nuc_step *s, const char *name, int nr,
@@ -139,7 +144,7 @@ static void refuse(struct nuc_why_state *w, const struct nuc_step *s, const char
 		rule = nuc_strf("the seccomp profile allows %s only so: %s", name, words);
 	else
 		rule = nuc_strf("the seccomp profile does not allow %s", name);
-	nuc_why_refuse(w, "seccomp", error, nuc_why_origin(w->plan, s), fix_of(name, kills), "%s",
+	nuc_why_refuse(w, "seccomp", error, nuc_why_origin(w->plan, s), fix_of(name, error, kills), "%s",
 		       rule ? rule : "");
 	w->failed |= !rule;
 	if (n < NUC_WHY_REFUSALS)

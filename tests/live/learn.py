@@ -146,9 +146,9 @@ class Learned(Case):
         self.assertEqual(records[-1]["lost"], 0)
         return records
 
-    def generate(self, what, *traces):
+    def generate(self, what, *traces, flags=()):
         out = self.dir / f"{what}-policy"
-        r = subprocess.run([self.nucleus_path, what, "generate", "-o", out, *traces], text=True,
+        r = subprocess.run([self.nucleus_path, what, "generate", *flags, "-o", out, *traces], text=True,
                            capture_output=True, check=False, timeout=60)
         self.assertEqual(r.returncode, 0, r.stderr)
         return out, r.stderr
@@ -169,6 +169,20 @@ class Traces(Learned):
         self.assertEqual([end["by_call"][c] for c in ("execve", "exit", "exit_group")], [1, 50, 301])
         self.assertEqual(end["by_call"]["getppid"], 50 * 200 + 300 * 10)
         self.assertGreaterEqual(end["calls"], sum(end["by_call"].values()))
+
+    def test_what_why_says_of_an_answered_call_can_be_done(self):
+        watches = ("import ctypes, os; c = ctypes.CDLL(None); fd = c.inotify_init1(0)\n"
+                   "if fd >= 0: assert c.inotify_add_watch(fd, b'/tmp', 0x100) == 1\n"
+                   "open('/tmp/file', 'w').close()\nprint(os.read(fd, 4096)[16:20] if fd >= 0 else 'none')\n")
+        trace = self.python("trace", watches)
+        r = subprocess.run([self.nucleus_path, "why", "syscall:inotify_init1"], text=True, capture_output=True,
+                           check=False)
+        flags = r.stdout.split("see nucleus seccomp generate ")[1].split()
+        self.assertEqual(flags, ["--allow-dangerous", "inotify_init1"])
+        for more, expected in (((), "none\n"), (flags, "b'file'\n")):
+            profile, _ = self.generate("seccomp", trace, flags=more)
+            self.assertEqual(self.good("--seccomp-profile", profile, "--workspace", self.workspace, "--",
+                                       "/usr/bin/python3", "-I", "-c", watches), expected)
 
     def test_what_is_recorded(self):
         self.make_dir("workspace/sub")

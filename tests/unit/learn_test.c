@@ -4,6 +4,7 @@
 #include <linux/audit.h>
 #include <sys/syscall.h>
 
+#include "dangerous.h"
 #include "doc.h"
 #include "learn.h"
 #include "seccomp_internal.h"
@@ -351,6 +352,83 @@ START_TEST(dangerous_calls_by_name_only)
 }
 END_TEST
 
+/* What is answered when it is traced can be allowed by its name, with what follows it and could not be seen. */
+START_TEST(answered_calls_by_name_only)
+{
+	static const char text[] = HEAD
+		WHO "\"call\":\"inotify_init1\",\"nr\":294,\"answer\":38}\n"
+		WHO "\"call\":\"memfd_create\",\"nr\":319,\"args\":{\"flags\":1},\"answer\":38}\n"
+		WHO "\"call\":\"socket\",\"nr\":41,\"args\":{\"domain\":38,\"type\":5,\"protocol\":0},\"answer\":97}\n"
+		WHO "\"call\":\"clone3\",\"nr\":435,\"answer\":38}\n";
+	static const char *const named[] = { "allow-dangerous=inotify_init1", "allow-dangerous=socket",
+					     "allow-dangerous=statx", "allow-dangerous=stime", NULL };
+	static const char *const clone3[] = { "allow-dangerous=clone3", NULL };
+	static const struct asked without[] = {
+		{ "inotify_init1", { 0 }, ENOSYS }, { "inotify_add_watch", { 0 }, EPERM },
+		{ "memfd_create", { 0 }, ENOSYS },  { "socket", { 38, 5, 0 }, EAFNOSUPPORT },
+		{ "ftruncate", { 0 }, EPERM },
+	};
+	static const struct asked with[] = {
+		{ "inotify_init1", { 0 }, -1 },		    { "inotify_add_watch", { 0 }, -1 },
+		{ "inotify_rm_watch", { 0 }, -1 },	    { "memfd_create", { 0 }, ENOSYS },
+		{ "socket", { 38, 5, 0 }, -1 },		    { "socket", { 40, 5, 0 }, EAFNOSUPPORT },
+		{ "statx", { 0 }, ENOSYS },		    { "clone3", { 0 }, ENOSYS },
+		{ "ftruncate", { 0 }, EPERM },
+	};
+	_cleanup_trace_ struct nuc_trace t = { 0 };
+	_cleanup_free_ char *notes = NULL, *more = NULL;
+	char *unused = NULL;
+	json_t *profile = profile_of(text, NULL, &notes);
+
+	expect_verdicts(profile, without, NUC_ARRAY_SIZE(without));
+	json_decref(profile);
+	profile = profile_of(text, named, &more);
+	expect_verdicts(profile, with, NUC_ARRAY_SIZE(with));
+	json_decref(profile);
+	ck_assert_ptr_nonnull(strstr(more, "statx was not called, and is not allowed\n"));
+	ck_assert_ptr_nonnull(strstr(more, "stime was not called, and is not allowed\n"));
+	ck_assert_ptr_null(strstr(more, "inotify_init1 was not called"));
+	ck_assert_int_eq(nuc_learn_seccomp(&t, clone3, &unused, &unused, NULL), -EINVAL);
+}
+END_TEST
+
+/* Whether a page has a name as a word of its own. */
+static bool has_word(const char *page, const char *name)
+{
+	const size_t n = strlen(name);
+
+	for (const char *s = page; (s = strstr(s, name)); s += n)
+		if (strchr(" \n", s[-1]) && strchr(",.\n", s[n]))
+			return true;
+	return false;
+}
+
+START_TEST(calls_that_must_be_named_are_in_the_manual)
+{
+	_cleanup_free_ char *page = NULL;
+	const struct nuc_danger *d;
+	const struct nuc_rule *rule;
+	size_t len;
+	char *list, *end;
+
+	ck_assert_int_eq(nuc_read_file(GOLDEN_DIR "/../../man/nucleus-trace.5.scd", 1 << 20, &page, &len), 0);
+	list = strstr(page, "\n## CALLS THAT MUST BE NAMED\n");
+	ck_assert_ptr_nonnull(list);
+	end = strstr(list, "\nclone3 is answered");
+	ck_assert_ptr_nonnull(end);
+	*end = '\0';
+	for (size_t i = 0; (d = nuc_danger_at(i)); i++)
+		ck_assert_msg(has_word(list, d->name) == nuc_learn_by_name(d->name), "%s", d->name);
+	for (unsigned int flags = 0; flags < 4; flags++)
+		for (size_t i = 0; (rule = nuc_seccomp_answer_rule(flags, i)); i++)
+			ck_assert_msg(has_word(list, rule->row.name) == nuc_learn_by_name(rule->row.name), "%s",
+				      rule->row.name);
+	/* And nothing else is. */
+	for (char *word = strtok(list, ", .\n"); word; word = strtok(NULL, ", .\n"))
+		ck_assert_msg(nuc_syscall_number(word) < 0 || nuc_learn_by_name(word), "%s", word);
+}
+END_TEST
+
 START_TEST(too_many_forms_are_said_and_not_filtered)
 {
 	static const struct asked asked[] = { { "ioctl", { 0, 99999 }, -1 } };
@@ -585,6 +663,8 @@ int main(void)
 	tcase_add_test(c, too_many_forms_are_said_and_not_filtered);
 	tcase_add_test(c, a_name_cannot_add_a_rule);
 	tcase_add_test(c, difference_from_the_built_in_list);
+	tcase_add_test(c, answered_calls_by_name_only);
+	tcase_add_test(c, calls_that_must_be_named_are_in_the_manual);
 	tcase_add_test(c, paths_are_granted_as_they_were_seen);
 	tcase_add_test(c, what_programs_wrote_stands_where_it_stands);
 	tcase_add_test(c, folds);

@@ -199,6 +199,10 @@ static const struct expected minimal[] = {
 	{ CALL, "ptrace", "seccomp", EPERM, NULL, "reads and changes other processes" },
 	{ CALL, "io_uring_setup", "seccomp", ENOSYS, "node uses threads", "past this filter" },
 	{ CALL, "sched_yield", "seccomp", 0, "a hint", "--seccomp-profile" },
+	{ CALL, "inotify_init1", "seccomp", ENOSYS, "answered", "generate --allow-dangerous inotify_init1" },
+	{ CALL, "mount", "seccomp", EPERM, NULL, "generate --allow-dangerous mount; this opens: " },
+	{ CALL, "getpriority", "seccomp", EPERM, NULL, "allows getpriority: see nucleus seccomp generate" },
+	{ CALL, "clone3", "seccomp", ENOSYS, "answered", "allows clone3; this opens: " },
 	{ CALL, "kexec_load", "seccomp", 0, "kills", NULL },
 	{ CALL, "452", "seccomp", ENOSYS, "newer", "--seccomp-profile" },
 };
