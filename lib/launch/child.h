@@ -36,9 +36,6 @@ static inline uint32_t nuc_progress_size(const struct nuc_plan *p)
 	return (uint32_t)(sizeof(struct nuc_progress) + steps * sizeof(uint64_t) + 4095) / 4096 * 4096;
 }
 
-struct nuc_file_id {
-	uint64_t dev, ino;
-};
 /* A directory as it is mounted: a copy of the mount has another number. */
 struct nuc_mounted {
 	struct nuc_file_id file;

@@ -208,6 +208,28 @@ void nuc_b_file(struct nuc_builder *b, const char *path, const char *text, uint3
 	nuc_b_add_place(b, path, NUC_PLACE_FILE, false);
 }
 
+void nuc_b_writable(struct nuc_builder *b, const struct nuc_look *l)
+{
+	struct nuc_file_id scratch;
+
+	*(struct nuc_file_id *)grow(b, &b->writable, &b->n_writable, sizeof(scratch), &scratch) =
+		(struct nuc_file_id){ l->dev, l->ino };
+}
+
+void nuc_b_named(struct nuc_builder *b, const char *path, const struct nuc_look *l, const char *origin)
+{
+	struct nuc_indirect scratch, *s;
+
+	if (!l->indirect)
+		return;
+	s = grow(b, &b->indirect, &b->n_indirect, sizeof(*s), &scratch);
+	*s = (struct nuc_indirect){ strdup(path), origin, { l->dev, l->ino } };
+	if (!s->path) {
+		b->failed = true;
+		b->n_indirect--;
+	}
+}
+
 /* ---- mounts -------------------------------------------------------------------------------------- */
 
 static uint32_t attr_of(uint16_t flags)
@@ -287,6 +309,8 @@ int nuc_b_bind(struct nuc_builder *b, const struct nuc_look *src, const char *ds
 	if (flags & NUC_STEP_USER) {
 		bind.dev = src->dev;
 		bind.ino = src->ino;
+		if (flags & NUC_STEP_WRITE)
+			nuc_b_writable(b, src);
 	}
 	s = nuc_b_step(b, NUC_PROG_CHILD, NUC_OP_BIND, origin, nuc_b_bytes(b, &bind, sizeof(bind)), 0,
 		       0);

@@ -34,6 +34,13 @@ struct nuc_grant {
 	const char *origin;
 };
 
+/* What a user's path led to, where links may have been followed. */
+struct nuc_indirect {
+	char *path; /* as it is written */
+	const char *origin;
+	struct nuc_file_id id;
+};
+
 struct nuc_builder {
 	const nucleus_policy *policy;
 	struct nuc_world *world;
@@ -53,6 +60,10 @@ struct nuc_builder {
 	size_t n_grants;
 	struct nuc_audit *audits;
 	size_t n_audits;
+	struct nuc_file_id *writable; /* of the host: what is bound so, or carried back */
+	size_t n_writable;
+	struct nuc_indirect *indirect;
+	size_t n_indirect;
 	struct {
 		uint32_t uid, gid;
 	} idmaps[NUC_SLOTS - NUC_SLOT_IDMAP];
@@ -110,6 +121,10 @@ void nuc_b_seal(struct nuc_builder *b, const char *dst);
  */
 void nuc_b_copy(struct nuc_builder *b, const struct nuc_look *src, const char *what, const char *dst,
 		bool and_back, const char *origin);
+/* Programs can write to this file or directory of the host, and to all below. */
+void nuc_b_writable(struct nuc_builder *b, const struct nuc_look *l);
+/* The policy names this: nuc_emit_unchosen() asks who decided where the path leads. The origin is the policy's. */
+void nuc_b_named(struct nuc_builder *b, const char *path, const struct nuc_look *l, const char *origin);
 /* Decides where the new root is attached while it is built: once all binds are there. */
 int nuc_b_attach_point(struct nuc_builder *b);
 /* What Landlock lets the program do at and below a path. */
@@ -149,6 +164,7 @@ int nuc_emit_paths(struct nuc_builder *b);
 int nuc_emit_root(struct nuc_builder *b);
 int nuc_emit_cgroup_mount(struct nuc_builder *b); /* a part of nuc_emit_root() */
 int nuc_emit_files(struct nuc_builder *b);
+int nuc_emit_unchosen(struct nuc_builder *b);
 int nuc_emit_finish_root(struct nuc_builder *b);
 int nuc_emit_security(struct nuc_builder *b);
 /* Started with capabilities, whether the network is to be owned by whom the policy keeps some for. */

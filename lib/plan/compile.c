@@ -211,9 +211,13 @@ static void builder_free(struct nuc_builder *b)
 		free(b->places[i].path);
 	for (size_t i = 0; i < b->n_grants; i++)
 		free(b->grants[i].path);
+	for (size_t i = 0; i < b->n_indirect; i++)
+		free(b->indirect[i].path);
 	free(b->places);
 	free(b->grants);
 	free(b->audits);
+	free(b->writable);
+	free(b->indirect);
 	nuc_buf_free(&b->data);
 	nuc_buf_free(&b->env);
 	nuc_buf_free(&b->warnings);
@@ -226,8 +230,8 @@ static int emit_all(struct nuc_builder *b)
 	static int (*const emitters[])(struct nuc_builder *) = {
 		read_user,	check_mode,	      check_policy_files, read_observe,
 		nuc_emit_caps_policy, nuc_emit_paths, nuc_emit_namespaces, nuc_emit_cgroup,
-		nuc_emit_root,	nuc_emit_files,	      nuc_emit_finish_root, nuc_emit_security,
-		nuc_emit_process, nuc_emit_landlock_policy, nuc_emit_exec,
+		nuc_emit_root,	nuc_emit_files,	      nuc_emit_unchosen,  nuc_emit_finish_root,
+		nuc_emit_security, nuc_emit_process,  nuc_emit_landlock_policy, nuc_emit_exec,
 	};
 
 	nuc_b_str(b, ""); /* offset 0 is the empty string */

@@ -20,6 +20,7 @@ struct nuc_look {
 	uid_t uid;
 	gid_t gid;
 	dev_t rdev;		/* of a device */
+	bool indirect;		/* links may have been followed: the path was not written as it is above */
 };
 
 /*
@@ -32,6 +33,9 @@ struct nuc_world {
 	const char *const *environ; /* for env-pass */
 	/* With `follow` it is a user's path: links are resolved. */
 	int (*look)(struct nuc_world *w, const char *path, bool follow, struct nuc_look *ret);
+	/* As nuc_walk(). Of what is indirect, and of policy files; where programs can write to something. */
+	int (*walk)(struct nuc_world *w, const char *path, const struct nuc_file_id *writable, size_t n,
+		    bool links_only, struct nuc_file_id *ret_end, char **ret_name);
 	/* Names in a directory: the wanted ones (NULL: all), sorted, NULL-terminated; each and the array are the caller's. */
 	int (*list)(struct nuc_world *w, const char *path, bool (*wanted)(const char *name), char ***ret);
 	/* Where there may be groups; asked only if a policy wants one. */
@@ -66,8 +70,17 @@ bool nuc_wants_controllers(const nucleus_policy *policy);
 int nuc_verify(const void *plan, size_t size, const char **ret_why);
 
 /*
+ * Whether one of the names that are looked up on the way to `path`, and in the links on it, is in a directory at
+ * or below one of these: whoever can write to that could have put something else there, or can. With
+ * `links_only` only links count, which alone lead out of it; else every name, there or not there yet, and
+ * what the path leads to. 1, with the name in ret_name (free()); 0, with what is there in ret_end; -errno.
+ */
+int nuc_walk(const char *path, const struct nuc_file_id *writable, size_t n, bool links_only,
+	     struct nuc_file_id *ret_end, char **ret_name);
+
+/*
  * 1 if programs in the sandbox could write to a file of the host, there or not there yet, or put another
- * in its place; 0 if not; or the errno of looking at its directory.
+ * in its place or in that of a directory or link on the way; 0 if not; or the errno of looking.
  */
 int nuc_plan_can_write(const struct nuc_plan *plan, const char *path);
 

@@ -102,6 +102,7 @@ static int io_setting(struct nuc_builder *b, struct settings *s, size_t i)
 					  "--target PATH` tells what a path is on",
 					  "%s is not a block device%s%s", m.device, r < 0 ? ": " : "",
 					  r < 0 ? strerror(-r) : "");
+		nuc_b_named(b, m.device, l, origin);
 		snprintf(m.device, sizeof(m.device), "%u:%u", major(l->rdev), minor(l->rdev));
 	}
 	if (m.device[0] != '/') {

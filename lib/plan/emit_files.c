@@ -28,6 +28,7 @@ static int look_at(struct nuc_builder *b, const char *path, bool dir_only, const
 	if (!strncmp(ret->path, "/proc/", 6) || !strcmp(ret->path, "/proc"))
 		return nuc_b_fail(b, -EINVAL, "mount", origin, "the sandbox has its own /proc",
 				  "%s is in the host's /proc, which shows its processes", path);
+	nuc_b_named(b, path, ret, origin);
 	return 0;
 }
 

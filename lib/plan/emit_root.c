@@ -157,6 +157,8 @@ void nuc_b_copy(struct nuc_builder *b, const struct nuc_look *src, const char *w
 	nuc_b_step(b, NUC_PROG_HOST, NUC_OP_COPY, origin, nuc_b_str(b, what),
 		   nuc_b_bytes(b, &bind, sizeof(bind)), 0)
 		->flags = NUC_STEP_USER | (and_back ? NUC_STEP_WRITE : 0);
+	if (and_back)
+		nuc_b_writable(b, src);
 }
 
 /* Every entry of a --rootfs DIR that we do not make ourselves: shown, or (copied) there already. */

@@ -76,6 +76,11 @@ struct nuc_span {
 	uint32_t at, len;
 };
 
+/* What a file is, however it is called. */
+struct nuc_file_id {
+	uint64_t dev, ino;
+};
+
 #define NUC_PLAN_MAGIC 0x6e75636cu /* "nucl" */
 #define NUC_PLAN_VERSION 1u
 #define NUC_PLAN_MAX_SIZE (8u << 20)

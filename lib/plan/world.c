@@ -135,6 +135,7 @@ static int look(struct nuc_world *w, const char *path, bool follow, struct nuc_l
 	r = look_in_directory(w, path, follow, &st, ret);
 	if (r == -ENOENT)
 		return r;
+	ret->indirect = r < 0;
 	if (r < 0) {
 		fd = open_path(path, follow, ret->path, sizeof(ret->path));
 		if (fd < 0)
@@ -152,6 +153,13 @@ static int look(struct nuc_world *w, const char *path, bool follow, struct nuc_l
 	ret->uid = st.st_uid;
 	ret->gid = st.st_gid;
 	return 0;
+}
+
+static int walk(struct nuc_world *w, const char *path, const struct nuc_file_id *writable, size_t n, bool links_only,
+		struct nuc_file_id *ret_end, char **ret_name)
+{
+	(void)w;
+	return nuc_walk(path, writable, n, links_only, ret_end, ret_name);
 }
 
 /*
@@ -235,6 +243,7 @@ int nuc_world_init(struct nuc_world *ret)
 {
 	struct nuc_world w = {
 		.look = look,
+		.walk = walk,
 		.list = list,
 		.cgroup = cgroup,
 		.read_policy_file = read_policy_file,

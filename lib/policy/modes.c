@@ -40,10 +40,12 @@ static const struct {
 	const char *name;
 	/* 1 is the first ABI (Linux 5.13), 3 governs truncation too (Linux 6.2). */
 	int landlock_min_abi;
+	/* That no program decides what the next one is granted. */
+	enum nuc_need unchosen;
 } modes[NUC_MODE__COUNT] = {
-	[NUC_MODE_AGENT] = { "agent", 1 },
-	[NUC_MODE_STRICT_AGENT] = { "strict-agent", 1 },
-	[NUC_MODE_PRODUCTION] = { "production", 3 },
+	[NUC_MODE_AGENT] = { "agent", 1, BEST },
+	[NUC_MODE_STRICT_AGENT] = { "strict-agent", 1, MUST },
+	[NUC_MODE_PRODUCTION] = { "production", 3, MUST },
 };
 
 enum nuc_need nuc_mode_need(enum nuc_mode mode, enum nuc_mechanism mechanism)
@@ -54,6 +56,11 @@ enum nuc_need nuc_mode_need(enum nuc_mode mode, enum nuc_mechanism mechanism)
 int nuc_mode_landlock_min_abi(enum nuc_mode mode)
 {
 	return modes[mode].landlock_min_abi;
+}
+
+enum nuc_need nuc_mode_unchosen(enum nuc_mode mode)
+{
+	return modes[mode].unchosen;
 }
 
 const char *nuc_mode_name(enum nuc_mode mode)

@@ -14,6 +14,11 @@ static const struct {
 	[NUC_FILE_LANDLOCK] = { NUC_OPT_LANDLOCK_POLICY, NUC_OPT_LANDLOCK_POLICY_SHA256 },
 };
 
+const char *nuc_policy_file_flag(enum nuc_policy_file_kind kind)
+{
+	return nuc_option_flag(options_of[kind].path);
+}
+
 bool nuc_policy_file_of(const nucleus_policy *p, enum nuc_policy_file_kind kind,
 			struct nuc_policy_file_wanted *ret)
 {

@@ -26,6 +26,9 @@ struct nuc_policy_file {
 	char sha256[65];
 };
 
+/* "--seccomp-profile". */
+const char *nuc_policy_file_flag(enum nuc_policy_file_kind kind);
+
 /* What the policy says of a kind of file; false if it names none. */
 bool nuc_policy_file_of(const nucleus_policy *p, enum nuc_policy_file_kind kind,
 			struct nuc_policy_file_wanted *ret);

@@ -85,6 +85,20 @@ static inline int fake_look(struct nuc_world *w, const char *path, bool follow, 
 	return -ENOENT;
 }
 
+/* No link is followed, and no policy file is where a program could write to. */
+static inline int fake_walk(struct nuc_world *w, const char *path, const struct nuc_file_id *writable, size_t n,
+			    bool links_only, struct nuc_file_id *ret_end, char **ret_name)
+{
+	(void)w;
+	(void)path;
+	(void)writable;
+	(void)n;
+	(void)links_only;
+	(void)ret_name;
+	*ret_end = (struct nuc_file_id){ 0 };
+	return 0;
+}
+
 static inline int fake_try_idmap(struct nuc_world *w, const char *path, const char *uid_map,
 				 const char *gid_map)
 {
@@ -163,6 +177,7 @@ static inline struct nuc_world fake_world(bool privileged)
 			   .landlock_abi = 7, .seccomp_filter = true, .swap = true, .last_cap = 40 },
 		.environ = environ_,
 		.look = fake_look,
+		.walk = fake_walk,
 		.list = fake_list,
 		.cgroup = fake_cgroup,
 		.read_policy_file = fake_read_policy_file,

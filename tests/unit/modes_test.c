@@ -22,6 +22,8 @@ START_TEST(a_stricter_mode_never_needs_less)
 			 nuc_mode_need(NUC_MODE_PRODUCTION, m));
 	ck_assert_int_le(nuc_mode_landlock_min_abi(NUC_MODE_STRICT_AGENT),
 			 nuc_mode_landlock_min_abi(NUC_MODE_PRODUCTION));
+	ck_assert_int_le(nuc_mode_unchosen(NUC_MODE_AGENT), nuc_mode_unchosen(NUC_MODE_STRICT_AGENT));
+	ck_assert_int_le(nuc_mode_unchosen(NUC_MODE_STRICT_AGENT), nuc_mode_unchosen(NUC_MODE_PRODUCTION));
 }
 END_TEST
 
@@ -63,6 +65,8 @@ START_TEST(the_table_says_what_the_modes_promise)
 	ck_assert_int_eq(nuc_mode_landlock_min_abi(NUC_MODE_AGENT), 1);
 	ck_assert_int_eq(nuc_mode_landlock_min_abi(NUC_MODE_STRICT_AGENT), 1);
 	ck_assert_int_eq(nuc_mode_landlock_min_abi(NUC_MODE_PRODUCTION), 3);
+	ck_assert_int_eq(nuc_mode_unchosen(NUC_MODE_AGENT), NUC_NEED_BEST_EFFORT);
+	ck_assert_int_eq(nuc_mode_unchosen(NUC_MODE_STRICT_AGENT), NUC_NEED_REQUIRED);
 	ck_assert_str_eq(nuc_mode_name(NUC_MODE_STRICT_AGENT), "strict-agent");
 	ck_assert_str_eq(nuc_mechanism_name(NUC_MECH_LANDLOCK), "Landlock");
 }

@@ -82,6 +82,7 @@ START_TEST(paths_are_told_as_realpath_does)
 		if (!real)
 			continue;
 		ck_assert_str_eq(l.path, real);
+		ck_assert_int_eq(l.indirect, strcmp(path, real) != 0);
 		ck_assert_int_eq(stat(path, &st), 0);
 		ck_assert_uint_eq(l.ino, st.st_ino);
 		ck_assert_int_eq(w.look(&w, path, false, &not_followed), 0);
