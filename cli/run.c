@@ -160,6 +160,24 @@ static bool shares_input(void)
 	       own.st_ino == parents.st_ino;
 }
 
+/* Not from the run that reads it, but from the next one: a plan that is required says what it has to say. */
+static int check_config(const nucleus_sandbox *sandbox, const struct cli_args *args)
+{
+	_cleanup_error_ nucleus_error *error = NULL;
+	int r;
+
+	if (!args->config || args->require_plan)
+		return 0;
+	r = nucleus_sandbox_check_input(sandbox, args->config, "--config", &error);
+	if (r < 0)
+		return cli_fail_library(r, error);
+	if (r > 0 && !args->quiet)
+		cli_say("nucleus: warning: --config: the program could write to %s, and the next run would obey "
+			"it; keep it outside of what the program can write to, or use --require-plan",
+			args->config);
+	return 0;
+}
+
 int cli_run(const struct cli_args *args)
 {
 	_cleanup_sandbox_ nucleus_sandbox *sandbox = NULL;
@@ -178,6 +196,8 @@ int cli_run(const struct cli_args *args)
 	r = cli_args_sandbox(args, &sandbox);
 	if (!r && args->require_plan)
 		r = check_plan(sandbox, args->require_plan);
+	if (!r)
+		r = check_config(sandbox, args);
 	if (!r && args->denials)
 		r = cli_denials_open(args->denials, sandbox, &denials);
 	if (r)

@@ -374,11 +374,24 @@ NUCLEUS_API int nucleus_sandbox_why(const nucleus_sandbox *sandbox, const char *
  * nucleus_sandbox_can_write - whether programs in the sandbox could write to a file of the host
  * @path: a file in a directory that is there; it need not be there itself
  *
- * Or put another file in its place. For files that are to tell of what the programs did. Returns 1 or 0,
- * -EINVAL for a sandbox without a policy, -ENOENT, -EACCES and the like of its directory, -ENOMEM.
- * Since: 0.1
+ * Or put another file in its place, or in that of a directory or link on the way. For files that are to tell of
+ * what the programs did. Returns 1 or 0, -EINVAL for a sandbox without a policy, -ENOENT, -EACCES and the like
+ * of what is on the way, -ENOMEM. Since: 0.1
  */
 NUCLEUS_API int nucleus_sandbox_can_write(const nucleus_sandbox *sandbox, const char *path);
+
+/**
+ * nucleus_sandbox_check_input - refuses a file that the next start will obey, and programs in this one could write
+ * @path: such as the policy document that was loaded
+ * @origin: what names it in an error ("--config"), or NULL
+ *
+ * nucleus_sandbox_apply_policy() sees to that of a policy's own files, and of links on the way to what it
+ * binds. Not needed where nucleus_sandbox_hash() is compared with that of a plan that was looked at. Returns
+ * 0 if they could not write it; 1 if they could, in mode agent, which is worth a warning; -EPERM if they
+ * could, in the other modes; else as nucleus_sandbox_can_write(). Since: 0.1
+ */
+NUCLEUS_API int nucleus_sandbox_check_input(const nucleus_sandbox *sandbox, const char *path, const char *origin,
+					    nucleus_error **ret_err);
 
 /**
  * nucleus_cgroup_settle - makes room for sandboxes with limits in the caller's own control group

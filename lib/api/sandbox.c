@@ -107,6 +107,27 @@ int nucleus_sandbox_can_write(const nucleus_sandbox *s, const char *path)
 	return s->prepared ? nuc_plan_can_write(s->prepared->plan, path) : -EINVAL;
 }
 
+int nucleus_sandbox_check_input(const nucleus_sandbox *s, const char *path, const char *origin,
+				nucleus_error **ret_err)
+{
+	const struct nuc_where where = { "launch", "file", origin,
+					 "keep it outside of what the program can write to, or say which plan is "
+					 "meant: `nucleus explain --hash`, --require-plan" };
+	int r = nucleus_sandbox_can_write(s, path);
+	enum nuc_mode mode;
+
+	if (r < 0)
+		return nuc_fail(ret_err, r, &where, "cannot follow %s: %s", path, strerror(-r));
+	if (r == 0)
+		return 0;
+	mode = (enum nuc_mode)s->prepared->plan->mode;
+	if (nuc_mode_unchosen(mode) != NUC_NEED_REQUIRED)
+		return 1;
+	return nuc_fail(ret_err, -EPERM, &where,
+			"mode %s refuses %s: the program could write to it, or put another in its place, for the "
+			"next run", nuc_mode_name(mode), path);
+}
+
 int nucleus_sandbox_set_stdio(nucleus_sandbox *s, int in, int out, int err)
 {
 	const int fds[] = { in, out, err };
