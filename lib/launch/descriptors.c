@@ -8,6 +8,7 @@
 #include <sys/syscall.h>
 #include <sys/vfs.h>
 
+#include "compile.h"
 #include "parent.h"
 #include "policy.h"
 
@@ -112,16 +113,23 @@ int nuc_launch_open(struct nuc_launch *l, const int stdio[3])
 
 /*
  * The file of a trace. Always a new one: nothing that is there is overwritten, and no link in the last
- * place is followed. Nobody else may read what a program does.
+ * place is followed. Nobody else may read what a program does, and the program not write what it did.
  */
 int nuc_launch_open_log(struct nuc_launch *l, nucleus_error **ret_err)
 {
 	const char *path = nuc_plan_data(l->prepared->plan, l->prepared->plan->log);
 	struct nuc_where where = { "launch", "trace", NULL, NULL };
-	int fd;
+	int fd, r;
 
 	if (!*path)
 		return 0;
+	r = nuc_plan_can_write(l->prepared->plan, path);
+	if (r > 0) {
+		where.hint = "name a file outside of what the sandbox may write to";
+		return nuc_fail(ret_err, -EPERM, &where, "the trace: the program could write to %s", path);
+	}
+	if (r < 0)
+		return nuc_fail(ret_err, r, &where, "cannot make %s for the trace: %s", path, strerror(-r));
 	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY, 0600);
 	if (fd < 0) {
 		where.hint = errno == EEXIST

@@ -21,6 +21,7 @@ import identity
 import kernel
 import learn
 import life
+import next_run
 import policy_files
 import programs
 import seccomp_profile
@@ -110,6 +111,7 @@ def main():
     os.umask(0o022)
     os.chdir("/")
     cases = (*denials.CASES, *identity.CASES, *files.CASES, *kernel.CASES, *learn.CASES, *life.CASES,
+             *next_run.CASES,
              *policy_files.CASES, *programs.CASES, *seccomp_profile.CASES, *why.CASES)
     return run_cases(cases, args.mode or ("strict-agent", "agent"), nucleus, args.only, args.without)
 
