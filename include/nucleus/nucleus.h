@@ -11,7 +11,11 @@
  *   nucleus_error on failure: free it with nucleus_error_free().
  * - Strings are UTF-8 and NUL-terminated. A `char **ret` receives an owned string: free it with
  *   nucleus_free().
- * - Any thread may call; one object is for one thread at a time; different objects are independent.
+ * - Any thread may call; one object is for one thread at a time; different objects are independent. A process
+ *   object is for one thread, too, but any other may send it signals until it is closed: see
+ *   nucleus_process_signal().
+ * - A process belongs to who started it. A child that fork(2) gave a copy of the object can only close that, which
+ *   lets go of the copy's descriptors and memory, and ends nothing: see nucleus_process_close().
  * - The library never exits, aborts, prints, installs signal handlers, starts threads, or changes
  *   the caller's directory, umask, ids, signal mask or environment.
  * - Linux x86_64, kernel 6.1 or newer: elsewhere functions fail with -ENOTSUP.
@@ -507,8 +511,9 @@ NUCLEUS_API int nucleus_process_pidfd(const nucleus_process *process);
  *
  * May be called again: the answer stays. The first call that sees the end also carries the
  * workspace back in mode copy-in-out. It works whatever the caller does with SIGCHLD or waitpid(-1).
- * Returns 0; -ETIMEDOUT while it runs; or, again at each call, the error of carrying back: the
- * outcome is given then as well. Since: 0.1
+ * Returns 0; -ETIMEDOUT while it runs; -ECHILD in another process than the one that
+ * started it; or, again at each call and with the same record, the error of carrying back: the outcome is given
+ * then as well. Since: 0.1
  */
 NUCLEUS_API int nucleus_process_wait(nucleus_process *process, int timeout_ms, int *ret_outcome,
 				     int *ret_code, nucleus_error **ret_err);
@@ -516,7 +521,11 @@ NUCLEUS_API int nucleus_process_wait(nucleus_process *process, int timeout_ms, i
  * nucleus_process_signal - sends a signal to the program and its process group
  * @signal: 1 to 64; SIGKILL ends the whole sandbox at once
  *
- * Returns 0, -ESRCH when it has ended, -EINVAL. Since: 0.1
+ * Any thread may call this at any time before nucleus_process_close(), also while others send signals and one waits
+ * in nucleus_process_wait(), which is how to end a wait: the process is named by a descriptor, so that no signal
+ * goes to another one that has its number by now. So may nucleus_process_pid() and nucleus_process_pidfd() be called.
+ *
+ * Returns 0, -ESRCH when it has ended, -ECHILD in another process than the one that started it, -EINVAL. Since: 0.1
  */
 NUCLEUS_API int nucleus_process_signal(nucleus_process *process, int signal);
 /**
@@ -525,7 +534,8 @@ NUCLEUS_API int nucleus_process_signal(nucleus_process *process, int signal);
  * They come back when it is so. A frozen sandbox uses no processor, keeps its memory, and can be
  * ended; its time limit and the death of its caller have an effect when it is thawed. It needs a
  * control group: set limits.cgroup. Returns 0, -EOPNOTSUPP without a group, -ESRCH when it has ended,
- * -ETIMEDOUT when a process waits in the kernel and cannot be stopped, or another errno. Since: 0.1
+ * -ECHILD in another process than the one that started it, -ETIMEDOUT when a process waits in the kernel and cannot
+ * be stopped, or another errno. Since: 0.1
  */
 NUCLEUS_API int nucleus_process_freeze(nucleus_process *process);
 NUCLEUS_API int nucleus_process_thaw(nucleus_process *process);
@@ -586,7 +596,8 @@ NUCLEUS_API int nucleus_process_timing(nucleus_process *process, size_t index, c
  * Owned by the process object: poll it, do not read from it, do not close it. It stays the same one.
  * Nobody has to read: what nobody reads is counted and dropped, and the sandbox does not wait. Returns
  * -1 when security.observe is "off", or where nothing can be told: nucleus_process_next_denial() then
- * gives -ENODATA at once; -ENOMEM, -EMFILE and the like. Since: 0.1
+ * gives -ENODATA at once; -ECHILD in another process than the one that started it; -ENOMEM, -EMFILE and the like.
+ * Since: 0.1
  */
 NUCLEUS_API int nucleus_process_denial_fd(nucleus_process *process);
 /**
@@ -594,7 +605,8 @@ NUCLEUS_API int nucleus_process_denial_fd(nucleus_process *process);
  * @ret: receives it: free it with nucleus_denial_free()
  *
  * Never waits. What limits refused is told after the sandbox has ended. Returns 0; -EAGAIN when there
- * is none now, -ENODATA when none will come any more, -ENOMEM (that one is lost). Since: 0.1
+ * is none now, -ENODATA when none will come any more, -ECHILD in another process than the one that started it,
+ * -ENOMEM (that one is lost). Since: 0.1
  */
 NUCLEUS_API int nucleus_process_next_denial(nucleus_process *process, nucleus_denial **ret);
 
@@ -625,8 +637,12 @@ NUCLEUS_API void nucleus_denial_free(nucleus_denial *denial);
 /**
  * nucleus_process_close - ends the sandbox if it still runs, waits until it is gone, frees
  *
- * In mode copy-in-out a sandbox that was never seen to end carries nothing back. NULL is allowed.
- * Since: 0.1
+ * In mode copy-in-out a sandbox that was never seen to end carries nothing back. NULL is allowed. No other thread may
+ * use the object from here on.
+ *
+ * In a process that was forked from the one that started it, this frees the copy of the object and closes its
+ * descriptors, and nothing else: the sandbox runs on, with its control group, and is its starter's. So destructors
+ * and exit handlers may close there what they find. Since: 0.1
  */
 NUCLEUS_API void nucleus_process_close(nucleus_process *process);
 

@@ -14,11 +14,17 @@ int nuc_process_new(const struct nuc_running *running, nucleus_process **ret)
 	if (!p)
 		return -ENOMEM;
 	p->running = *running;
+	p->owner = nuc_owner_now();
 	p->denials = -1;
 	if (running->audit_fd >= 0)
 		p->kernel = nuc_kernel_word_new(&p->running);
 	*ret = p;
 	return 0;
+}
+
+bool nuc_process_is_own(const nucleus_process *p)
+{
+	return nuc_owner_is_now(&p->owner);
 }
 
 int nucleus_process_pid(const nucleus_process *p)
@@ -169,6 +175,8 @@ int nucleus_process_wait(nucleus_process *p, int timeout_ms, int *ret_outcome, i
 	const struct nuc_where where = { .stage = "run", .layer = "process" };
 	int r;
 
+	if (!nuc_process_is_own(p))
+		return nuc_fail(ret_err, -ECHILD, &where, "the sandbox was started by another process");
 	if (!p->ended) {
 		r = await_end(p, timeout_ms);
 		if (r < 0)
@@ -188,8 +196,11 @@ int nucleus_process_signal(nucleus_process *p, int sig)
 {
 	siginfo_t si = { 0 };
 
+	/* What other threads change meanwhile is not read here, but for `ended`; the pidfd stays, and is nobody else's. */
 	if (sig < 1 || sig > 64)
 		return -EINVAL;
+	if (!nuc_process_is_own(p))
+		return -ECHILD;
 	if (p->ended)
 		return -ESRCH;
 	if (sig == SIGSTOP) {
@@ -208,6 +219,8 @@ int nucleus_process_signal(nucleus_process *p, int sig)
 
 static int freeze(nucleus_process *p, bool frozen)
 {
+	if (!nuc_process_is_own(p))
+		return -ECHILD;
 	if (p->running.group.dir < 0)
 		return -EOPNOTSUPP;
 	if (p->ended || has_ended(p))
@@ -319,6 +332,13 @@ void nucleus_process_close(nucleus_process *p)
 {
 	if (!p)
 		return;
+	if (!nuc_process_is_own(p)) {
+		/* Neither ended nor removed: these are copies of the descriptors, and init's pipe has the owner's end. */
+		nuc_closep(&p->running.group.dir);
+		nuc_closep(&p->running.group.parent);
+		p->running.group = NUC_CGROUP_NONE_YET;
+		p->gone = true;
+	}
 	nuc_running_done(&p->running, p->gone);
 	nuc_closep(&p->denials);
 	nuc_kernel_word_free(p->kernel);

@@ -8,7 +8,8 @@ struct kernel_word;
 
 struct nucleus_process {
 	struct nuc_running running;
-	bool ended;		/* the outcome is known */
+	struct nuc_owner owner;	/* who started it: to a fork it is a copy of no use */
+	_Atomic bool ended;	/* the outcome is known; other threads ask, who send signals */
 	bool gone;		/* so is init, with all that the kernel held for the sandbox */
 	int outcome, code;
 	bool has_report;
@@ -23,6 +24,8 @@ struct nucleus_process {
 	unsigned int ends;	/* what was told of the end */
 };
 
+/* Whether this process started it. Nobody else may end it, reap it, or take what is told to its caller. */
+bool nuc_process_is_own(const nucleus_process *p);
 /* Whether the outcome is known; it is learned if init is gone. */
 bool nuc_process_is_over(nucleus_process *p);
 

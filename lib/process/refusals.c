@@ -67,6 +67,8 @@ int nucleus_process_denial_fd(nucleus_process *p)
 	_cleanup_close_ int fd = -1;
 	int r;
 
+	if (!nuc_process_is_own(p))
+		return -ECHILD;
 	if (p->running.denial_fd < 0 || p->denials >= 0)
 		return p->denials;
 	fd = epoll_create1(EPOLL_CLOEXEC);
@@ -245,6 +247,8 @@ int nucleus_process_next_denial(nucleus_process *p, nucleus_denial **ret)
 	nucleus_denial *d = NULL;
 	int r;
 
+	if (!nuc_process_is_own(p))
+		return -ECHILD;
 	if (p->running.denial_fd < 0)
 		return -ENODATA;
 	r = next_of_both(p, &d);

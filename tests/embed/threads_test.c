@@ -119,6 +119,57 @@ START_TEST(another_thread_may_wait)
 }
 END_TEST
 
+struct waited {
+	nucleus_process *process;
+	int outcome, code;
+};
+
+static void *wait_without_end(void *arg)
+{
+	struct waited *w = arg;
+
+	ck_assert_int_eq(nucleus_process_wait(w->process, -1, &w->outcome, &w->code, NULL), 0);
+	return NULL;
+}
+
+/* Until the other one has seen the end: what is sent afterwards goes to nobody. */
+static void *signal_until_its_end(void *arg)
+{
+	nucleus_process *p = arg;
+	int r;
+
+	do {
+		ck_assert_int_gt(nucleus_process_pid(p), 0);
+		ck_assert_int_ge(nucleus_process_pidfd(p), 0);
+		r = nucleus_process_signal(p, SIGTERM);
+	} while (r == 0);
+	ck_assert_int_eq(r, -ESRCH);
+	return NULL;
+}
+
+START_TEST(others_may_send_signals_while_one_waits)
+{
+	nucleus_sandbox *s = make_sandbox(ARGV("limits.timeout=1m"));
+
+	for (int i = 0; i < 10; i++) {
+		struct waited w = { .process = spawn(s, ARGV("sleep", "60")) };
+		pthread_t waiter, senders[2];
+
+		ck_assert_int_eq(pthread_create(&waiter, NULL, wait_without_end, &w), 0);
+		for (size_t n = 0; n < COUNT(senders); n++)
+			ck_assert_int_eq(pthread_create(&senders[n], NULL, signal_until_its_end, w.process), 0);
+		pthread_join(waiter, NULL);
+		for (size_t n = 0; n < COUNT(senders); n++)
+			pthread_join(senders[n], NULL);
+		ck_assert_int_eq(w.outcome, NUCLEUS_OUTCOME_SIGNALLED);
+		ck_assert_int_eq(w.code, SIGTERM);
+		ck_assert_int_eq(nucleus_process_signal(w.process, SIGKILL), -ESRCH);
+		nucleus_process_close(w.process);
+	}
+	nucleus_sandbox_free(s);
+}
+END_TEST
+
 START_TEST(a_thread_with_a_small_stack_may_start)
 {
 	struct handed h = { make_sandbox(ARGV("limits.timeout=1m")), NULL, ARGV("true") };
@@ -144,6 +195,7 @@ int main(void)
 	tcase_add_test(t, eight_threads_with_sandboxes_of_their_own);
 	tcase_add_test(t, the_sandbox_survives_the_thread_that_started_it);
 	tcase_add_test(t, another_thread_may_wait);
+	tcase_add_test(t, others_may_send_signals_while_one_waits);
 	tcase_add_test(t, a_thread_with_a_small_stack_may_start);
 	suite_add_tcase(s, t);
 	return run_suite(s);

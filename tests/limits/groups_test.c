@@ -320,6 +320,39 @@ START_TEST(a_forked_worker_is_not_in_the_way)
 }
 END_TEST
 
+/* It kills nobody in the group, and can neither stop nor remove it. */
+START_TEST(a_forked_worker_that_clears_up_leaves_the_group)
+{
+	nucleus_sandbox *s = make_sandbox(with_limits);
+	nucleus_process *p = spawn(s, ARGV("sleep", "600"));
+	const int with_it = groups();
+	int outcome = -1, status;
+	pid_t pid = fork();
+
+	ck_assert_int_ge(pid, 0);
+	if (pid == 0) {
+		ck_assert_int_eq(nucleus_process_freeze(p), -ECHILD);
+		ck_assert_int_eq(nucleus_process_thaw(p), -ECHILD);
+		nucleus_process_close(p);
+		nucleus_sandbox_free(s);
+		_exit(0);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_int_eq(status, 0);
+	ck_assert_int_eq(groups(), with_it);
+	ck_assert_uint_gt(figure(p, "memory-bytes"), 0);
+	ck_assert_int_eq(nucleus_process_wait(p, 0, NULL, NULL, NULL), -ETIMEDOUT);
+	/* Nor is the lock gone, by which others know that somebody has it. */
+	ck_assert_int_eq(nucleus_cleanup(NULL), 0);
+	ck_assert_int_eq(nucleus_process_wait(p, 0, NULL, NULL, NULL), -ETIMEDOUT);
+	ck_assert_int_eq(nucleus_process_signal(p, SIGKILL), 0);
+	ck_assert_int_eq(nucleus_process_wait(p, -1, &outcome, NULL, NULL), 0);
+	ck_assert_int_eq(outcome, NUCLEUS_OUTCOME_KILLED);
+	nucleus_process_close(p);
+	nucleus_sandbox_free(s);
+}
+END_TEST
+
 /* ---- many ------------------------------------------------------------------------------------- */
 
 static int loop_count = 96;
@@ -430,5 +463,6 @@ int main(int argc, char **argv)
 	tcase_add_test(t, applying_a_policy_makes_nothing_on_the_host);
 	tcase_add_test(t, processes_outlive_their_sandbox_object);
 	tcase_add_test(t, a_forked_worker_is_not_in_the_way);
+	tcase_add_test(t, a_forked_worker_that_clears_up_leaves_the_group);
 	return run_suite(s);
 }
