@@ -153,20 +153,25 @@ static int await_end(nucleus_process *p, int timeout_ms)
 	}
 }
 
+/* Once; what came of it is told each time. */
 static int carry_back(nucleus_process *p, nucleus_error **ret_err)
 {
-	const struct nuc_where where = { .stage = "run", .layer = "copy" };
 	struct nuc_carry *c = &p->running.carry;
 
-	if (p->carry_result < 0)
-		return nuc_fail(ret_err, p->carry_result, &where,
-				"the workspace was not carried back, as the first wait said");
-	if (p->carried || c->inside < 0)
-		return 0;
-	p->carried = true;
-	p->carry_result = nuc_tree_carry_back(c->inside, c->outside, c->base, &c->params, ret_err);
-	nuc_carry_done(c);
-	return p->carry_result;
+	if (!p->carried && c->inside >= 0) {
+		p->carried = true;
+		p->carry_result = nuc_tree_carry_back(c->inside, c->outside, c->base, &c->params,
+						      &p->carry_error);
+		nuc_carry_done(c);
+	}
+	if (p->carry_result < 0) {
+		const nucleus_error *e = p->carry_error;
+		const struct nuc_where where = { nucleus_error_stage(e), nucleus_error_layer(e),
+						 nucleus_error_origin(e), nucleus_error_hint(e) };
+
+		return nuc_fail(ret_err, p->carry_result, &where, "%s", nucleus_error_message(e));
+	}
+	return 0;
 }
 
 int nucleus_process_wait(nucleus_process *p, int timeout_ms, int *ret_outcome, int *ret_code,
@@ -342,5 +347,6 @@ void nucleus_process_close(nucleus_process *p)
 	nuc_running_done(&p->running, p->gone);
 	nuc_closep(&p->denials);
 	nuc_kernel_word_free(p->kernel);
+	nucleus_error_free(p->carry_error);
 	free(p);
 }

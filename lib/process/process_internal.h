@@ -16,6 +16,7 @@ struct nucleus_process {
 	struct nuc_report report;
 	bool carried;
 	int carry_result;
+	nucleus_error *carry_error; /* for each wait */
 	int denials;		/* an epoll descriptor: what would have something to tell; -1: not asked for */
 	struct kernel_word *kernel; /* or NULL: nobody may read it, or it says nothing */
 	bool heard_all;		/* init has told what it had to tell */

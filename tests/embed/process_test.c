@@ -497,6 +497,51 @@ START_TEST(a_sandbox_takes_another_policy)
 }
 END_TEST
 
+/* A file that both have changed: the same record each time, whoever asked for the first one. */
+START_TEST(what_was_not_carried_back_is_told_at_each_wait)
+{
+	char dir[] = "/tmp/nucleus-process-XXXXXX", option[64], file[64];
+	nucleus_process *p;
+	nucleus_sandbox *s;
+	char *first = NULL;
+
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	snprintf(option, sizeof(option), "workspace.path=%s", dir);
+	snprintf(file, sizeof(file), "%s/file", dir);
+	write_file(file, "first\n");
+	s = make_sandbox(ARGV("limits.timeout=1m", "workspace.mode=copy-in-out", option));
+	ck_assert_int_eq(nucleus_sandbox_set_stdio(s, -1, out[1], -1), 0);
+	p = spawn(s, ARGV("sh", "-c", "echo inside >file; echo up; exit 6"));
+	nucleus_sandbox_free(s);
+	await_line("up\n");
+	write_file(file, "outside\n");
+	if (_i)
+		ck_assert_int_eq(nucleus_process_wait(p, -1, NULL, NULL, NULL), -ESTALE);
+	for (int i = 0; i < 3; i++) {
+		int outcome = -1, code = -1;
+		nucleus_error *e = NULL;
+		char *json;
+
+		ck_assert_int_eq(nucleus_process_wait(p, i ? 0 : -1, &outcome, &code, &e), -ESTALE);
+		ck_assert_int_eq(outcome, NUCLEUS_OUTCOME_EXITED);
+		ck_assert_int_eq(code, 6);
+		ck_assert_int_eq(nucleus_error_code(e), -ESTALE);
+		ck_assert_ptr_nonnull(strstr(nucleus_error_message(e), "file"));
+		ck_assert_ptr_nonnull(nucleus_error_hint(e));
+		ck_assert_int_eq(nucleus_error_json(e, &json), 0);
+		nucleus_error_free(e);
+		if (!first)
+			first = strdup(json);
+		ck_assert_str_eq(json, first);
+		nucleus_free(json);
+	}
+	free(first);
+	nucleus_process_close(p);
+	ck_assert_int_eq(unlink(file), 0);
+	ck_assert_int_eq(rmdir(dir), 0);
+}
+END_TEST
+
 START_TEST(statistics_are_told_when_they_are_known)
 {
 	nucleus_process *p = spawn(sandbox, ARGV("sh", "-c", "echo up; i=0; while [ $i -lt 50000 ]; do "
@@ -547,6 +592,7 @@ int main(void)
 	tcase_add_test(t, ten_sandboxes_live_in_one_poll_loop);
 	tcase_add_test(t, a_process_outlives_its_sandbox_object);
 	tcase_add_test(t, a_sandbox_takes_another_policy);
+	tcase_add_loop_test(t, what_was_not_carried_back_is_told_at_each_wait, 0, 2);
 	tcase_add_test(t, statistics_are_told_when_they_are_known);
 	suite_add_tcase(s, t);
 	return run_suite(s);
