@@ -11,6 +11,9 @@
  *   nucleus_error on failure: free it with nucleus_error_free().
  * - Strings are UTF-8 and NUL-terminated. A `char **ret` receives an owned string: free it with
  *   nucleus_free().
+ * - Instead of an object, or of a string, NULL is allowed only where it is said. Else functions that return a
+ *   number give -EINVAL (nucleus_process_all_stats() 0), those that return a string NULL; the functions of an error
+ *   that is not there give 0 and "".
  * - Any thread may call; one object is for one thread at a time; different objects are independent. A process
  *   object is for one thread, too, but any other may send it signals until it is closed: see
  *   nucleus_process_signal().
@@ -430,7 +433,8 @@ NUCLEUS_API int nucleus_cleanup(nucleus_error **ret_err);
  * They stay the caller's and must be open at the spawn. One that was opened for reading only stays so
  * for the program, outside mode agent: nucleus_sandbox_spawn() refuses a memory file (memfd_create(2)) that is not
  * sealed against writing, growing and shrinking, and before Linux 6.2 a regular file, unless owner and
- * mode keep the program from it or its mount is read-only; use a pipe. Returns 0, or -EBADF. Since: 0.1
+ * mode keep the program from it or its mount is read-only; use a pipe. Returns 0; -EBADF for a number that is not
+ * open, or below NUCLEUS_STDIO_NULL: nothing has changed then. Since: 0.1
  */
 NUCLEUS_API int nucleus_sandbox_set_stdio(nucleus_sandbox *sandbox, int in, int out, int err);
 
@@ -502,7 +506,7 @@ NUCLEUS_API int nucleus_process_pid(const nucleus_process *process);
 NUCLEUS_API int nucleus_process_pidfd(const nucleus_process *process);
 /**
  * nucleus_process_wait - waits until the program and all other processes of the sandbox have ended
- * @timeout_ms: milliseconds to wait; 0 polls, -1 waits without end
+ * @timeout_ms: milliseconds to wait; 0 polls, -1 waits without end; less is refused
  * @ret_outcome, @ret_code: how it ended, see enum nucleus_outcome; either may be NULL
  *
  * The kernel may still be taking down the sandbox's mounts and namespaces then, with the sandbox's first
@@ -511,7 +515,7 @@ NUCLEUS_API int nucleus_process_pidfd(const nucleus_process *process);
  *
  * May be called again: the answer stays. The first call that sees the end also carries the
  * workspace back in mode copy-in-out. It works whatever the caller does with SIGCHLD or waitpid(-1).
- * Returns 0; -ETIMEDOUT while it runs; -ECHILD in another process than the one that
+ * Returns 0; -ETIMEDOUT while it runs; -EINVAL for a time below -1; -ECHILD in another process than the one that
  * started it; or, again at each call and with the same record, the error of carrying back: the outcome is given
  * then as well. Since: 0.1
  */

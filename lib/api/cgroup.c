@@ -32,6 +32,10 @@ int nucleus_cgroup_settle(const nucleus_policy *policy, nucleus_error **ret_err)
 	_cleanup_free_ struct nuc_cgroup_place *place = NULL;
 	int r;
 
+	if (!policy) {
+		where.hint = NULL;
+		return nuc_fail(ret_err, -EINVAL, &where, "a policy is wanted, not NULL");
+	}
 	if (!nuc_wants_controllers(policy))
 		return 0;
 	r = find(&place, ret_err);

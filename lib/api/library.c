@@ -14,7 +14,7 @@ int nucleus_has_feature(const char *name)
 		"user-namespace",
 	};
 
-	for (size_t i = 0; i < NUC_ARRAY_SIZE(features); i++)
+	for (size_t i = 0; name && i < NUC_ARRAY_SIZE(features); i++)
 		if (!strcmp(name, features[i]))
 			return 1;
 	return 0;

@@ -31,6 +31,13 @@ void nucleus_sandbox_free(nucleus_sandbox *s)
 	free(s);
 }
 
+static int fail_null(nucleus_error **ret_err, const char *stage, const char *what)
+{
+	const struct nuc_where where = { .stage = stage, .layer = "option" };
+
+	return nuc_fail(ret_err, -EINVAL, &where, "%s wanted, not NULL", what);
+}
+
 int nucleus_sandbox_apply_policy(nucleus_sandbox *s, const nucleus_policy *policy,
 				 nucleus_error **ret_err)
 {
@@ -38,8 +45,11 @@ int nucleus_sandbox_apply_policy(nucleus_sandbox *s, const nucleus_policy *polic
 	struct nuc_prepared *prepared;
 	struct nuc_world world;
 	struct nuc_plan *plan;
-	int r = nuc_world_init(&world);
+	int r;
 
+	if (!s || !policy)
+		return fail_null(ret_err, "compile", "a sandbox and a policy are");
+	r = nuc_world_init(&world);
 	if (r < 0)
 		return nuc_fail(ret_err, r, &where, "cannot look at this host: %s", strerror(-r));
 	r = nuc_compile(policy, &world, &plan, ret_err);
@@ -60,7 +70,7 @@ const struct nuc_plan *nuc_sandbox_plan(const nucleus_sandbox *s)
 
 const char *nucleus_sandbox_warning(const nucleus_sandbox *s, size_t index)
 {
-	const struct nuc_plan *p = s->prepared ? s->prepared->plan : NULL;
+	const struct nuc_plan *p = s && s->prepared ? s->prepared->plan : NULL;
 	const char *text, *end;
 
 	if (!p)
@@ -74,7 +84,7 @@ const char *nucleus_sandbox_warning(const nucleus_sandbox *s, size_t index)
 
 int nucleus_sandbox_explain(const nucleus_sandbox *s, const char *format, char **ret)
 {
-	if (!s->prepared)
+	if (!s || !s->prepared || !format)
 		return -EINVAL;
 	if (!strcmp(format, "text"))
 		return nuc_explain_text(s->prepared->plan, ret);
@@ -89,7 +99,7 @@ int nucleus_sandbox_hash(const nucleus_sandbox *s, char **ret)
 	char *hash;
 	int r;
 
-	if (!s->prepared)
+	if (!s || !s->prepared)
 		return -EINVAL;
 	r = nuc_explain_json(s->prepared->plan, &json);
 	if (r < 0)
@@ -104,7 +114,7 @@ int nucleus_sandbox_hash(const nucleus_sandbox *s, char **ret)
 
 int nucleus_sandbox_can_write(const nucleus_sandbox *s, const char *path)
 {
-	return s->prepared ? nuc_plan_can_write(s->prepared->plan, path) : -EINVAL;
+	return s && s->prepared && path ? nuc_plan_can_write(s->prepared->plan, path) : -EINVAL;
 }
 
 int nucleus_sandbox_check_input(const nucleus_sandbox *s, const char *path, const char *origin,
@@ -132,16 +142,19 @@ int nucleus_sandbox_set_stdio(nucleus_sandbox *s, int in, int out, int err)
 {
 	const int fds[] = { in, out, err };
 
+	if (!s)
+		return -EINVAL;
 	for (int i = 0; i < 3; i++)
-		if (fds[i] >= 0 && fcntl(fds[i], F_GETFD) < 0)
+		if (fds[i] < NUCLEUS_STDIO_NULL || (fds[i] >= 0 && fcntl(fds[i], F_GETFD) < 0))
 			return -EBADF;
-	for (int i = 0; i < 3; i++)
-		s->stdio[i] = fds[i] >= 0 || fds[i] == NUCLEUS_STDIO_NULL ? fds[i] : NUCLEUS_STDIO_OWN;
+	memcpy(s->stdio, fds, sizeof(fds));
 	return 0;
 }
 
 int nucleus_sandbox_set_timing(nucleus_sandbox *s, int on)
 {
+	if (!s)
+		return -EINVAL;
 	s->timed = on;
 	return 0;
 }
@@ -152,6 +165,8 @@ int nucleus_sandbox_prepare(nucleus_sandbox *s, unsigned int count, nucleus_erro
 					 .layer = "option",
 					 .hint = "call nucleus_sandbox_apply_policy() first" };
 
+	if (!s)
+		return fail_null(ret_err, "launch", "a sandbox is");
 	if (!s->prepared)
 		return nuc_fail(ret_err, -EINVAL, &where, "the sandbox has no policy yet");
 	return nuc_pool_keep(s->prepared, count, ret_err);
@@ -167,6 +182,8 @@ int nucleus_sandbox_spawn(nucleus_sandbox *s, const char *const *argv, nucleus_p
 	struct nuc_running running;
 	int r;
 
+	if (!s)
+		return fail_null(ret_err, "launch", "a sandbox is");
 	if (!s->prepared)
 		return nuc_fail(ret_err, -EINVAL, &where, "the sandbox has no policy yet");
 	if (!argv || !argv[0] || !argv[0][0])

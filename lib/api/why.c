@@ -130,10 +130,15 @@ int nucleus_sandbox_why(const nucleus_sandbox *s, const char *query, const char 
 					 .layer = "option",
 					 .hint = "call nucleus_sandbox_apply_policy() first" };
 	_cleanup_answer_ struct nuc_answer a = { 0 };
-	const struct nuc_plan *plan = nuc_sandbox_plan(s);
-	bool json = !strcmp(format, "json");
+	const struct nuc_plan *plan;
+	bool json;
 	int r;
 
+	if (!s || !query || !format)
+		return nuc_fail(ret_err, -EINVAL, &where,
+				"a sandbox, a question and a format are wanted, not NULL");
+	plan = nuc_sandbox_plan(s);
+	json = !strcmp(format, "json");
 	if (!json && strcmp(format, "text") != 0)
 		return nuc_fail(ret_err, -EINVAL, &where, "unknown format: %s", format);
 	if (!plan)

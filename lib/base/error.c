@@ -55,32 +55,32 @@ int nuc_fail(nucleus_error **ret, int code, const struct nuc_where *where, const
 
 int nucleus_error_code(const nucleus_error *e)
 {
-	return e->code;
+	return e ? e->code : 0;
 }
 
 const char *nucleus_error_stage(const nucleus_error *e)
 {
-	return e->stage;
+	return e ? e->stage : "";
 }
 
 const char *nucleus_error_layer(const nucleus_error *e)
 {
-	return e->layer;
+	return e ? e->layer : "";
 }
 
 const char *nucleus_error_message(const nucleus_error *e)
 {
-	return e->message;
+	return e ? e->message : "";
 }
 
 const char *nucleus_error_origin(const nucleus_error *e)
 {
-	return e->origin;
+	return e ? e->origin : NULL;
 }
 
 const char *nucleus_error_hint(const nucleus_error *e)
 {
-	return e->hint;
+	return e ? e->hint : NULL;
 }
 
 int nucleus_error_json(const nucleus_error *e, char **ret)
@@ -88,6 +88,8 @@ int nucleus_error_json(const nucleus_error *e, char **ret)
 	json_t *o;
 	char *s;
 
+	if (!e)
+		return -EINVAL;
 	/* A path in a message need not be UTF-8: json_pack refuses that, so say it escaped. */
 	o = json_pack("{s:i, s:s, s:s, s:s, s:s?, s:s?, s:s?}", "code", e->code, "errno",
 		      nuc_errno_name(e->code), "stage", e->stage, "layer", e->layer, "message",

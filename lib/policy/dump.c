@@ -301,11 +301,13 @@ static int dump_text(const nucleus_policy *p, char **ret)
 
 int nucleus_policy_dump(const nucleus_policy *p, const char *format, char **ret)
 {
-	if (format && !strcmp(format, "toml"))
+	if (!p || !format)
+		return -EINVAL;
+	if (!strcmp(format, "toml"))
 		return dump_toml(p, ret);
-	if (format && !strcmp(format, "json"))
+	if (!strcmp(format, "json"))
 		return dump_json(p, ret);
-	if (format && !strcmp(format, "text"))
+	if (!strcmp(format, "text"))
 		return dump_text(p, ret);
 	return -EINVAL;
 }

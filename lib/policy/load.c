@@ -310,8 +310,8 @@ int nucleus_policy_load(nucleus_policy *p, const char *path, nucleus_error **ret
 	_cleanup_free_ char *base = NULL;
 	int r;
 
-	if (!path)
-		return nuc_fail(ret_err, -EINVAL, &where, "a path is wanted, not NULL");
+	if (!p || !path)
+		return nuc_fail(ret_err, -EINVAL, &where, "a policy and a path are wanted, not NULL");
 	r = nuc_doc_load(path, &doc, ret_err);
 	if (r < 0)
 		return r;
@@ -328,8 +328,8 @@ int nucleus_policy_load_fd(nucleus_policy *p, int fd, const char *name, nucleus_
 	_cleanup_doc_ struct nuc_doc *doc = NULL;
 	int r;
 
-	if (!name)
-		return nuc_fail(ret_err, -EINVAL, &where, "a name is wanted, not NULL");
+	if (!p || !name)
+		return nuc_fail(ret_err, -EINVAL, &where, "a policy and a name are wanted, not NULL");
 	r = nuc_doc_load_fd(fd, name, &doc, ret_err);
 	if (r < 0)
 		return r;

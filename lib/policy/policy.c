@@ -58,6 +58,8 @@ int nucleus_policy_copy(const nucleus_policy *p, nucleus_policy **ret)
 {
 	_cleanup_policy_ nucleus_policy *copy = NULL;
 
+	if (!p)
+		return -EINVAL;
 	if (nucleus_policy_new(&copy) < 0)
 		return -ENOMEM;
 	for (size_t id = 0; id < NUC_OPT__COUNT; id++) {
@@ -75,6 +77,8 @@ int nucleus_policy_set_origin(nucleus_policy *p, const char *origin)
 {
 	char *copy = NULL;
 
+	if (!p)
+		return -EINVAL;
 	if (origin) {
 		copy = strdup(origin);
 		if (!copy)
@@ -216,15 +220,15 @@ static int set_or_add(nucleus_policy *p, const char *key, const char *value,
 		      int (*apply)(nucleus_policy *, const struct nuc_source *, enum nuc_option_id,
 				   const char *))
 {
-	struct nuc_source src = { .origin = p->origin ? p->origin : ORIGIN_API,
+	struct nuc_source src = { .origin = p && p->origin ? p->origin : ORIGIN_API,
 				  .ret_err = ret_err };
 	_cleanup_free_ char *hint = NULL;
 	const char *near;
 	int id;
 
-	if (!key || !value)
+	if (!p || !key || !value)
 		return nuc_source_fail(&src, -EINVAL, NULL,
-				       "a key and a value are wanted, not NULL");
+				       "a policy, a key and a value are wanted, not NULL");
 	id = nuc_option_find(key);
 	if (id < 0) {
 		near = nuc_nearest(key, key_at, NULL);

@@ -505,7 +505,7 @@ int nuc_denial_of_end(const struct nuc_plan *plan, const struct nuc_denial_end *
 
 const char *nucleus_denial_attr(const nucleus_denial *d, const char *attr)
 {
-	for (size_t i = 0; attr && i < ATTRS; i++)
+	for (size_t i = 0; d && attr && i < ATTRS; i++)
 		if (!strcmp(attrs[i].name, attr))
 			return d->attr[i];
 	return NULL;
@@ -513,10 +513,14 @@ const char *nucleus_denial_attr(const nucleus_denial *d, const char *attr)
 
 int nucleus_denial_json(const nucleus_denial *d, char **ret)
 {
-	json_t *o = json_object();
 	char *s = NULL;
-	bool good = o != NULL;
+	json_t *o;
+	bool good;
 
+	if (!d)
+		return -EINVAL;
+	o = json_object();
+	good = o != NULL;
 	for (size_t i = 0; good && i < ATTRS; i++) {
 		const char *v = d->attr[i];
 		json_t *value = !v		  ? json_null()

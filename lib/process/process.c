@@ -29,12 +29,12 @@ bool nuc_process_is_own(const nucleus_process *p)
 
 int nucleus_process_pid(const nucleus_process *p)
 {
-	return p->running.pid;
+	return p ? p->running.pid : -EINVAL;
 }
 
 int nucleus_process_pidfd(const nucleus_process *p)
 {
-	return p->running.pidfd;
+	return p ? p->running.pidfd : -EINVAL;
 }
 
 /* Reads init's last record. What it wrote before its end is in the pipe by now, or never will be. */
@@ -180,6 +180,12 @@ int nucleus_process_wait(nucleus_process *p, int timeout_ms, int *ret_outcome, i
 	const struct nuc_where where = { .stage = "run", .layer = "process" };
 	int r;
 
+	if (!p)
+		return nuc_fail(ret_err, -EINVAL, &where, "a process is wanted, not NULL");
+	/* Who computes what is left of his time shall not wait without end for having none. */
+	if (timeout_ms < -1)
+		return nuc_fail(ret_err, -EINVAL, &where,
+				"a time to wait is wanted, 0 or more, or -1 for no end, not %d", timeout_ms);
 	if (!nuc_process_is_own(p))
 		return nuc_fail(ret_err, -ECHILD, &where, "the sandbox was started by another process");
 	if (!p->ended) {
@@ -202,7 +208,7 @@ int nucleus_process_signal(nucleus_process *p, int sig)
 	siginfo_t si = { 0 };
 
 	/* What other threads change meanwhile is not read here, but for `ended`; the pidfd stays, and is nobody else's. */
-	if (sig < 1 || sig > 64)
+	if (!p || sig < 1 || sig > 64)
 		return -EINVAL;
 	if (!nuc_process_is_own(p))
 		return -ECHILD;
@@ -224,6 +230,8 @@ int nucleus_process_signal(nucleus_process *p, int sig)
 
 static int freeze(nucleus_process *p, bool frozen)
 {
+	if (!p)
+		return -EINVAL;
 	if (!nuc_process_is_own(p))
 		return -ECHILD;
 	if (p->running.group.dir < 0)
@@ -304,6 +312,8 @@ int nucleus_process_stats(const nucleus_process *p, const char *name, uint64_t *
 {
 	const char *known;
 
+	if (!p || !name)
+		return -EINVAL;
 	for (size_t i = 0; (known = nucleus_stats_attr(i, "name")); i++)
 		if (!strcmp(known, name))
 			return figure_at(p, i, ret);
@@ -314,6 +324,8 @@ size_t nucleus_process_all_stats(const nucleus_process *p, uint64_t *ret, size_t
 {
 	size_t known = NUC_ARRAY_SIZE(figures);
 
+	if (!p)
+		return 0;
 	while (nuc_cgroup_figure(known - NUC_ARRAY_SIZE(figures)))
 		known++;
 	for (size_t i = 0; i < n && i < known; i++)
@@ -327,6 +339,8 @@ int nucleus_process_timing(nucleus_process *p, size_t index, const char **ret_si
 {
 	int r;
 
+	if (!p)
+		return -EINVAL;
 	if (!p->running.timing)
 		return -ENODATA;
 	r = nuc_timing_row(p->running.timing, p->running.plan->plan, index, ret_side, ret_what, ret_ns);

@@ -67,6 +67,8 @@ int nucleus_process_denial_fd(nucleus_process *p)
 	_cleanup_close_ int fd = -1;
 	int r;
 
+	if (!p)
+		return -EINVAL;
 	if (!nuc_process_is_own(p))
 		return -ECHILD;
 	if (p->running.denial_fd < 0 || p->denials >= 0)
@@ -247,6 +249,8 @@ int nucleus_process_next_denial(nucleus_process *p, nucleus_denial **ret)
 	nucleus_denial *d = NULL;
 	int r;
 
+	if (!p)
+		return -EINVAL;
 	if (!nuc_process_is_own(p))
 		return -ECHILD;
 	if (p->running.denial_fd < 0)
