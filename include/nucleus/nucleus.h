@@ -328,7 +328,9 @@ NUCLEUS_API void nucleus_sandbox_free(nucleus_sandbox *sandbox);
  * The policy is only read: it may be changed or freed afterwards. Returns 0; -ENOTSUP when this
  * host cannot enforce what the mode requires (the error names the mechanism and the mend), -EINVAL
  * for options that exclude each other, -ENOENT, -ENOTDIR and the like for paths. In agent mode what
- * cannot be enforced is a warning: see nucleus_sandbox_warning(). Since: 0.1
+ * cannot be enforced is a warning: see nucleus_sandbox_warning(). On failure the sandbox is as it was before the
+ * call: without a policy, so that it starts nothing, or with the one that was applied last, which the next
+ * nucleus_sandbox_spawn() still uses. Who wants nothing to start then frees the sandbox. Since: 0.1
  */
 NUCLEUS_API int nucleus_sandbox_apply_policy(nucleus_sandbox *sandbox, const nucleus_policy *policy,
 					     nucleus_error **ret_err);

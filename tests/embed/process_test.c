@@ -488,12 +488,38 @@ START_TEST(a_sandbox_takes_another_policy)
 	       NUCLEUS_OUTCOME_EXITED, 0);
 	expect(first, NUCLEUS_OUTCOME_EXITED, 4);
 
-	/* A policy that is refused leaves the sandbox as it was. */
-	ck_assert_int_eq(nucleus_policy_set(policy, "workspace.path", "/no/such/dir", NULL), 0);
-	ck_assert_int_eq(nucleus_sandbox_apply_policy(sandbox, policy, NULL), -ENOENT);
-	expect(spawn(sandbox, ARGV("sh", "-c", "test $(cat /proc/sys/kernel/hostname) = other")),
-	       NUCLEUS_OUTCOME_EXITED, 0);
 	nucleus_policy_free(policy);
+}
+END_TEST
+
+/* The plan that it had, or none: as the header says, for who applies another one to an object that works. */
+START_TEST(a_policy_that_is_refused_leaves_the_sandbox_as_it_was)
+{
+	nucleus_process *p = NULL;
+	nucleus_sandbox *empty;
+	nucleus_policy *policy;
+	char *before, *after;
+
+	ck_assert_int_eq(nucleus_policy_new(&policy), 0);
+	ck_assert_int_eq(nucleus_policy_set(policy, "process.hostname", "refused", NULL), 0);
+	ck_assert_int_eq(nucleus_policy_set(policy, "workspace.path", "/no/such/dir", NULL), 0);
+	ck_assert_int_eq(nucleus_sandbox_hash(sandbox, &before), 0);
+	for (unsigned int ahead = 0; ahead < 2; ahead++) {
+		ck_assert_int_eq(nucleus_sandbox_prepare(sandbox, ahead, NULL), 0);
+		ck_assert_int_eq(nucleus_sandbox_apply_policy(sandbox, policy, NULL), -ENOENT);
+		ck_assert_int_eq(nucleus_sandbox_hash(sandbox, &after), 0);
+		ck_assert_str_eq(before, after);
+		nucleus_free(after);
+		expect(spawn(sandbox, ARGV("sh", "-c", "test $(cat /proc/sys/kernel/hostname) = sandbox")),
+		       NUCLEUS_OUTCOME_EXITED, 0);
+	}
+	ck_assert_int_eq(nucleus_sandbox_new(&empty), 0);
+	ck_assert_int_eq(nucleus_sandbox_apply_policy(empty, policy, NULL), -ENOENT);
+	ck_assert_int_eq(nucleus_sandbox_spawn(empty, TRUE, &p, NULL), -EINVAL);
+	ck_assert_ptr_null(p);
+	nucleus_sandbox_free(empty);
+	nucleus_policy_free(policy);
+	nucleus_free(before);
 }
 END_TEST
 
@@ -592,6 +618,7 @@ int main(void)
 	tcase_add_test(t, ten_sandboxes_live_in_one_poll_loop);
 	tcase_add_test(t, a_process_outlives_its_sandbox_object);
 	tcase_add_test(t, a_sandbox_takes_another_policy);
+	tcase_add_test(t, a_policy_that_is_refused_leaves_the_sandbox_as_it_was);
 	tcase_add_loop_test(t, what_was_not_carried_back_is_told_at_each_wait, 0, 2);
 	tcase_add_test(t, statistics_are_told_when_they_are_known);
 	suite_add_tcase(s, t);
