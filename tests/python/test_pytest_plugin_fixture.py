@@ -85,6 +85,76 @@ def test_fixture_tells_denials(project: Project) -> None:
             assert "sandbox denials" not in [name for name, _ in report.sections]
 
 
+def test_marker_without_the_fixture(project: Project) -> None:
+    result = project("""
+        import pathlib
+
+        @pytest.mark.sandbox(limits_timeout="5s")
+        def test_a(tmp_path): pathlib.Path("was-run").touch()
+
+        @pytest.mark.sandbox
+        class TestB:
+            def test_b(self): pathlib.Path("was-run").touch()
+            def test_c(self, sandbox): pass
+
+        @pytest.fixture
+        def wrapped(sandbox): return sandbox
+
+        @pytest.mark.sandbox(hostname="of-the-marker")
+        def test_d(wrapped):
+            assert wrapped.run(["uname", "-n"], capture_output=True).stdout == b"of-the-marker\\n"
+
+        @pytest.mark.sandbox
+        @pytest.mark.usefixtures("sandbox")
+        def test_e(request): assert request.getfixturevalue("sandbox").run(["true"]).returncode == 0
+
+        @pytest.mark.sandbox(limits_timeout="5s")
+        @pytest.mark.sandboxed
+        def test_f(): pathlib.Path("was-run").touch()
+
+        def test_g(): assert not pathlib.Path("was-run").exists()
+    """)
+    result.assert_outcomes(passed=4, errors=3)
+    for report in reports(result):
+        if report.failed:
+            assert report.when == "setup"
+            assert "did you mean @pytest.mark.sandboxed" in report.longreprtext
+            assert "or the fixture `sandbox`?" in report.longreprtext
+
+
+def test_marker_of_what_is_no_option(project: Project) -> None:
+    result = project("""
+        @pytest.mark.sandbox(limits_timeuot="5s")
+        def test_a(sandbox): pass
+
+        @pytest.mark.sandbox(limits_timeout="soon")
+        def test_b(sandbox): pass
+
+        @pytest.mark.sandbox("5s")
+        def test_c(sandbox): pass
+
+        @pytest.mark.sandbox(hostname="a", process_hostname="b")
+        def test_d(sandbox): pass
+
+        @pytest.mark.sandbox(policy={"process": {"hostname": "a"}}, hostname="b")
+        def test_e(sandbox): pass
+
+        @pytest.mark.sandbox(policy="none.toml")
+        def test_f(sandbox): pass
+
+        @pytest.mark.sandbox(policy={"process": {"hostname": "a"}}, env={"A": "1"}, cwd="/tmp", memory="1G")
+        def test_g(sandbox):
+            done = sandbox.run("uname -n; pwd; echo $A", shell=True, capture_output=True, mode="agent")
+            assert done.stdout == b"a\\n/tmp\\n1\\n"
+    """)
+    result.assert_outcomes(passed=1, errors=6)
+    said = [report.longreprtext for report in reports(result) if report.failed]
+    words = ["did you mean 'limits_timeout'", "soon", "keyword arguments only", "given twice", "process.hostname",
+             "none.toml"]
+    for text, word in zip(said, words):
+        assert "for what its marker says: " in text and word in text
+
+
 def test_fixture_within_a_marked_test(project: Project) -> None:
     result = project("""
         @pytest.mark.sandboxed

@@ -13,7 +13,8 @@ whose /workspace is `sandbox.workspace`, the test's tmp_path:
 
 What still runs at the end of the test is ended. If the test fails, its report has a section
 "sandbox denials". @pytest.mark.sandbox(limits_timeout="5s", ...) gives options to all runs of a
-test.
+test. They are looked at before the test begins; on a test without the fixture, where it would do
+nothing, the marker is an error.
 
 @pytest.mark.sandboxed(**options) runs a whole test, its fixtures included, in a sandbox of its own,
 and reports its outcome as if it had run here:
@@ -59,6 +60,7 @@ from ._hooks import hookimpl
 
 __all__ = ["Sandbox"]
 
+FIXTURE = "sandbox"
 _KEY = pytest.StashKey[Sandbox]()
 
 
@@ -90,6 +92,18 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: Optional[pytest.Item]) 
         return None
     _outer.run_protocol(item, nextitem)
     return True
+
+
+@hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """A marker that does nothing: who wrote it believes that something is sandboxed."""
+    if item.get_closest_marker("sandbox") and FIXTURE not in getattr(item, "fixturenames", ()):
+        pytest.fail(
+            "@pytest.mark.sandbox gives options to the fixture `sandbox`, which this test does not use:"
+            " did you mean @pytest.mark.sandboxed, which runs the whole test in a sandbox, or the"
+            " fixture `sandbox`?",
+            pytrace=False,
+        )
 
 
 @hookimpl(hookwrapper=True)

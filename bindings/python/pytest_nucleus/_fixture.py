@@ -70,9 +70,24 @@ class Sandbox:
         return _options.complete(_options.canonical(arguments, _OWN), self.options)
 
 
+def _of_marker(item: pytest.Item, defaults: Mapping[str, Any]) -> Dict[str, Any]:
+    """The options of a marked test, which are known to be some before it begins."""
+    import nucleus
+
+    try:
+        options = _options.complete(_options.of_markers(item, "sandbox"), defaults)
+        given = {name: value for name, value in options.items() if name != "policy"}
+        nucleus.Policy(options.get("policy"), **given)
+    except (TypeError, ValueError, nucleus.NucleusError) as error:
+        pytest.fail(f"the test was not run, for what its marker says: {error}", pytrace=False)
+    return options
+
+
 def make(request: pytest.FixtureRequest, workspace: pathlib.Path) -> Sandbox:
     """The object of one test."""
-    options = _options.of_markers(request.node, "sandbox")
-    mode = _options.mode(request.config)
-    options = _options.complete(options, {"mode": mode, "workspace_path": workspace})
+    defaults = {"mode": _options.mode(request.config), "workspace_path": workspace}
+    if request.node.get_closest_marker("sandbox") is None:
+        options = defaults
+    else:
+        options = _of_marker(request.node, defaults)
     return Sandbox(pathlib.Path(options.get("workspace_path", workspace)), options)
