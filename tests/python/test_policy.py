@@ -119,6 +119,14 @@ def test_documents_that_are_none(tmp_path):
             Policy(what)
 
 
+@pytest.mark.parametrize("value", [3, None, "pids", True, [("pids", 3)]])
+def test_one_value_where_a_table_is_wanted(value):
+    with pytest.raises(TypeError, match=r"^limits: a mapping is wanted, not .*, of options such as limits\."):
+        Policy({"limits": value})
+    with pytest.raises(NucleusError, match="there is no option limit "):
+        Policy({"limit": value if isinstance(value, int) else 3})
+
+
 def test_relative_paths_of_keywords(tmp_path, monkeypatch):
     (tmp_path / "src").mkdir()
     monkeypatch.chdir(tmp_path)

@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: MIT
 """nucleus.run() as who knows subprocess.run() expects it: how it ended, what is run, and where."""
 
+import asyncio
+import datetime
+import decimal
 import errno
+import fractions
 import os
 import pathlib
 import pickle
@@ -11,6 +15,7 @@ import subprocess
 import pytest
 
 import nucleus
+import nucleus.aio
 from run_case import nothing_left, out  # noqa: F401
 
 
@@ -238,6 +243,59 @@ def test_descriptors():
 
 
 # ---- what is said of mistakes ------------------------------------------------------------------
+
+@pytest.mark.parametrize("bad, kind, words", [
+    ([987654], OSError, r"pass_fds: descriptor 987654: Bad file descriptor"),
+    ([0, -1], OSError, r"pass_fds: descriptor -1: Bad file descriptor"),
+    (["0"], TypeError, r"pass_fds: descriptors are wanted, not '0'"),
+    ([1 << 70], TypeError, r"pass_fds: descriptors are wanted, not \d+"),
+])
+def test_descriptors_that_are_none(bad, kind, words):
+    with pytest.raises(kind, match=words) as caught:
+        nucleus.run(["true"], pass_fds=bad)
+    assert getattr(caught.value, "errno", errno.EBADF) == errno.EBADF
+    with pytest.raises(OSError, match="stdout: descriptor 987654: Bad file descriptor"):
+        nucleus.run(["true"], stdout=987654)
+
+
+# What no time is, and what is said of it.
+NO_TIMES = [
+    ("5s", TypeError, 'timeout: a number of seconds is wanted, not str .the option limits_timeout takes "5s"'),
+    (b"5", TypeError, "timeout: a number of seconds is wanted, not bytes"),
+    ([5], TypeError, "timeout: a number of seconds is wanted, not list"),
+    (datetime.timedelta(seconds=5), TypeError, "timeout: a number of seconds is wanted, not timedelta"),
+    (float("nan"), ValueError, "timeout: a number of seconds is wanted, not nan"),
+    (10 ** 400, ValueError, "timeout: .* too large"),
+]
+
+
+@pytest.mark.parametrize("bad, kind, words", NO_TIMES)
+def test_times_that_are_none(bad, kind, words, tmp_path):
+    run_it = {"args": "echo was here >was-here", "shell": True, "workspace": tmp_path}
+    with pytest.raises(kind, match=words):
+        nucleus.run(**run_it, timeout=bad)
+    with pytest.raises(kind, match=words):
+        asyncio.run(nucleus.aio.run(**run_it, timeout=bad))
+    assert not list(tmp_path.iterdir())  # nothing was started
+    with nucleus.Popen(["sh", "-c", "cat; exit 3"], stdin=nucleus.PIPE) as process:
+        with pytest.raises(kind, match=words):
+            process.wait(timeout=bad)
+        with pytest.raises(kind, match=words):
+            process.communicate(timeout=bad)
+        assert process.poll() is None
+        process.communicate()
+    assert process.returncode == 3
+
+
+@pytest.mark.parametrize("good", [60, 60.5, fractions.Fraction(121, 2), decimal.Decimal("60.5"), 1e308,
+                                  float("inf"), None])
+def test_times(good):
+    assert nucleus.run(["true"], timeout=good).returncode == 0
+    assert nucleus.run(["true"], timeout=good, capture_output=True).returncode == 0
+    assert asyncio.run(nucleus.aio.run(["true"], timeout=good)).returncode == 0
+    with nucleus.Popen(["true"]) as process:
+        assert process.wait(timeout=good) == 0
+
 
 def test_a_command_line_as_one_string():
     with pytest.raises(FileNotFoundError, match="(?s)'ls -l'.*give a list, or shell=True"):

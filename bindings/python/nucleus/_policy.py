@@ -306,6 +306,11 @@ class Policy:
     def _add(self, key: str, value: Any, origin: str) -> None:
         if value is None and key in _TYPES:
             return
+        if key not in _TYPES and not isinstance(value, Mapping):
+            below = [k for k in _OPTIONS if k.startswith(key + ".")]
+            if below:  # what the library would say of it is that there is no such option
+                raise TypeError(f"{origin}: a mapping is wanted, not {type(value).__name__}, of options such as "
+                                f"{below[0]}")
         name = encode(key, "a policy's key")
         check(lib.policy_set_origin(self._policy, encode(origin, "a policy's key")))
         kind = _TYPES.get(key)

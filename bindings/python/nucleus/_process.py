@@ -3,6 +3,7 @@
 
 import errno
 import io
+import math
 import operator
 import os
 import select
@@ -142,7 +143,7 @@ class Popen(Started):
 
     def wait(self, timeout: Optional[float] = None) -> int:
         """Waits for the end; TimeoutExpired after `timeout` seconds. It runs on then."""
-        deadline = None if timeout is None else time.monotonic() + timeout
+        deadline = _deadline_of(timeout)
         while not self._handle.finish():
             if deadline is not None and time.monotonic() >= deadline:
                 raise TimeoutExpired(self.args, timeout or 0)
@@ -162,7 +163,7 @@ class Popen(Started):
         "stdout" or "stderr" and what has just come; what it raises goes on to the caller. After
         TimeoutExpired it may be called again, without input, and nothing is lost.
         """
-        deadline = None if timeout is None else time.monotonic() + timeout
+        deadline = _deadline_of(timeout)
         if self._pump is None:
             streams = self.stdin, self.stdout, self.stderr
             self._pump = _Pump(self._handle, streams, self._text, input,
@@ -216,13 +217,37 @@ class Popen(Started):
                 handle.close()  # before stdin, which is flushed when it is forgotten
 
 
+def seconds_of(timeout: Any) -> Optional[float]:
+    """The number that a timeout is, known to be one before anything is started. None: no end."""
+    if timeout is None:
+        return None
+    try:
+        if isinstance(timeout, (str, bytes, bytearray)):
+            raise TypeError
+        seconds = float(timeout)
+    except TypeError:
+        also = ' (the option limits_timeout takes "5s")' if isinstance(timeout, str) else ""
+        raise TypeError(f"timeout: a number of seconds is wanted, not {type(timeout).__name__}{also}") from None
+    except OverflowError:
+        raise ValueError("timeout: a number of seconds is wanted, and that one is too large") from None
+    if math.isnan(seconds):
+        raise ValueError("timeout: a number of seconds is wanted, not nan")
+    return seconds
+
+
+def _deadline_of(timeout: Any) -> Optional[float]:
+    seconds = seconds_of(timeout)
+    return None if seconds is None else time.monotonic() + seconds
+
+
 def _milliseconds(deadline: Optional[float]) -> int:
     """For poll: until the deadline, rounded up, but at most a second. Another thread that sees the end
     closes the pidfd, and the number may be another descriptor's by the time it is polled.
     """
     if deadline is None:
         return _LOOK_AGAIN
-    return min(max(0, int((deadline - time.monotonic()) * 1000) + 1), _LOOK_AGAIN)
+    left = min((deadline - time.monotonic()) * 1000, _LOOK_AGAIN - 1)  # before it is an int: it may be inf
+    return max(0, int(left) + 1)
 
 
 def _wait(handle: Handle, deadline: Optional[float]) -> bool:
@@ -469,6 +494,7 @@ def run(args: Any, *, stdin: File = None, input: Any = None, stdout: File = None
         check_keywords("run()", options, OWN)
     stdin, stdout, stderr, keep = streams_of_run(input, stdin, stdout, stderr, capture_output,
                                                  max_output, on_output)
+    patience = seconds_of(timeout)
     mode = text_mode(text, encoding, errors)
     handle, stdio = Handle(), None  # no Popen: nobody sees it, and its streams would be of no use
     try:
@@ -478,7 +504,7 @@ def run(args: Any, *, stdin: File = None, input: Any = None, stdout: File = None
         pump = None
         if any(stdio.outside):
             pump = _Pump(handle, stdio.outside, mode, input, keep, max_output, on_output)
-        deadline = None if timeout is None else time.monotonic() + timeout
+        deadline = None if patience is None else time.monotonic() + patience
         on_time = pump.run(deadline) if pump else _wait(handle, deadline)
         if not on_time:
             handle.signal(_signal.SIGKILL)

@@ -41,7 +41,7 @@ class Stdio:
                    None if stdout is None else _check(1, stdout),
                    None if stderr is None or both else _check(2, stderr))
         for fd in passed:
-            os.fstat(fd)
+            _check_open("pass_fds", fd)
         try:
             for number, file in enumerate(checked):
                 if file is not None:
@@ -87,6 +87,15 @@ class Stdio:
             file.close()
 
 
+def _check_open(what: str, fd: Any) -> None:
+    try:
+        os.fstat(fd)
+    except OSError as e:
+        raise OSError(e.errno, f"{what}: descriptor {fd}: {e.strerror}") from None
+    except (TypeError, OverflowError):
+        raise TypeError(f"{what}: descriptors are wanted, not {fd!r}") from None
+
+
 def _check(number: int, wanted: Any) -> int:
     if hasattr(wanted, "fileno"):
         wanted = wanted.fileno()
@@ -94,5 +103,5 @@ def _check(number: int, wanted: Any) -> int:
         return int(wanted)
     if not isinstance(wanted, int) or isinstance(wanted, bool) or wanted < 0:
         raise ValueError(f"{STREAMS[number]}: PIPE, DEVNULL, a descriptor or a file is wanted, not {wanted!r}")
-    os.fstat(wanted)
+    _check_open(STREAMS[number], wanted)
     return wanted

@@ -24,7 +24,7 @@ from ._errors import TimeoutExpired
 from ._handle import Handle
 from ._output import Callback, Sink, text_mode
 from ._policy import Source
-from ._process import OWN, encode_input, start, streams_of_run
+from ._process import OWN, encode_input, seconds_of, start, streams_of_run
 from ._result import CompletedProcess, conclude
 from ._started import Started
 from ._stdio import File, Stdio
@@ -83,6 +83,7 @@ async def run(args: Any, *, stdin: File = None, input: Any = None, stdout: File 
     """
     stdin, stdout, stderr, keep = streams_of_run(input, stdin, stdout, stderr, capture_output,
                                                  max_output, on_output)
+    patience = seconds_of(timeout)
     mode = text_mode(text, encoding, errors)
     data = memoryview(b"") if input is None else encode_input(input, mode)
     loop = asyncio.get_running_loop()
@@ -107,7 +108,7 @@ async def run(args: Any, *, stdin: File = None, input: Any = None, stdout: File 
                 if not await _another_ended(loop, e):
                     raise
     _running[pump.watch] = None
-    await pump.run(timeout)
+    await pump.run(patience)
 
     output, error = (sinks[number].value() if stdio.outside[number] else None for number in (1, 2))
     result = CompletedProcess(args, handle, output, error, sinks[1].dropped, sinks[2].dropped)
