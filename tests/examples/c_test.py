@@ -76,10 +76,36 @@ class Embed(unittest.TestCase):
         done = run(PROGRAMS / "embed", self.project, "no-such-program")
         self.assertEqual(done.returncode, 125)
         self.assertIn("no-such-program", done.stderr)
-        self.assertEqual(run(PROGRAMS / "embed").returncode, 2)
+        for few in ((), (self.project,)):
+            done = run(PROGRAMS / "embed", *few)
+            self.assertEqual((done.returncode, done.stdout), (2, ""))
+            self.assertEqual(done.stderr, "usage: embed DIRECTORY PROGRAM [ARGUMENT...]\n")
 
     def test_a_signal_is_no_exit_status(self):
-        self.assertEqual(self.embed("kill -KILL $$").returncode, 125)
+        done = self.embed("kill -KILL $$")
+        self.assertEqual((done.returncode, done.stderr), (125, "sh: ended by signal 9 (Killed)\n"))
+
+    def killed(self, seconds):
+        """What it says of a sandbox that is killed from outside, so long after its program's start."""
+        reading, writing = os.pipe()
+        embed = subprocess.Popen([PROGRAMS / "embed", self.project, "sh", "-c",
+                                  f"sleep {seconds}; echo up; exec sleep 600"],
+                                 stdout=writing, stderr=subprocess.PIPE, text=True)
+        os.close(writing)
+        with os.fdopen(reading) as said:
+            self.assertEqual(said.readline(), "up\n")
+            children = pathlib.Path(f"/proc/{embed.pid}/task/{embed.pid}/children").read_text().split()
+            os.kill(int(children[0]), signal.SIGKILL)
+            error = embed.communicate(timeout=PATIENCE)[1]
+        self.assertEqual(embed.returncode, 125)
+        return error
+
+    def test_a_sandbox_that_is_killed_is_told(self):
+        for n in range(TRIES):
+            error = self.killed(0.1 * 4 ** n)
+            if "killed during step" not in error:  # on a machine that stands still it may not know of the start yet
+                break
+        self.assertEqual(error, "sh: its sandbox was killed\n")
 
 
 class Loop(unittest.TestCase):
