@@ -218,6 +218,9 @@ static int copy_one(struct nuc_launch *l, const struct nuc_step *s, nucleus_erro
 	outside = open_source(nuc_plan_data(plan, bind->src), bind, ret_err);
 	if (outside < 0)
 		return outside;
+	r = back ? nuc_tree_may_carry_back(outside, &params, ret_err) : 0;
+	if (r < 0)
+		return r;
 	r = nuc_tree_copy(outside, inside, &params, back ? &l->carry.base : NULL, ret_err);
 	if (r < 0)
 		return r;

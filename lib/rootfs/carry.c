@@ -35,7 +35,9 @@ static void not_carried(struct carry *c, int code, const struct nuc_tree_listing
 		if (c->named.len > 0)
 			nuc_buf_puts(&c->named, ", ");
 		nuc_tree_put_path(&c->named, t, i, NULL);
-		nuc_buf_printf(&c->named, " (%s)", nuc_tree_reason(code));
+		nuc_buf_puts(&c->named, " (");
+		nuc_tree_put_reason(&c->named, code, c->params);
+		nuc_buf_puts(&c->named, ")");
 	}
 	if (c->code == 0 && code != -ESTALE && code != -ENOTEMPTY)
 		c->code = code;
@@ -426,7 +428,7 @@ int nuc_tree_carry_back(int src, int dst, const struct nuc_tree_listing *base,
 	if (fstat(src, &inside) < 0 || fstat(dst, &outside) < 0) {
 		r = -errno;
 		return nuc_fail(ret_err, r, &where, "%s: cannot carry back: %s", params->what,
-				nuc_tree_reason(r));
+				strerror(-r));
 	}
 	nuc_stamp_set(&now->nodes[0].inside, &inside);
 	c.owner = (struct nuc_owner){ params->chown, outside.st_uid, outside.st_gid };
@@ -434,7 +436,7 @@ int nuc_tree_carry_back(int src, int dst, const struct nuc_tree_listing *base,
 	r = c.code < 0 ? c.code : -ESTALE;
 	if (c.not_carried > 0) {
 		where.hint = nuc_tree_hint(r);
-		r = nuc_fail(ret_err, r, &where, "%s: %zu change%s not carried back: %s%s",
+		r = nuc_fail(ret_err, nuc_tree_errno(r), &where, "%s: %zu change%s not carried back: %s%s",
 			     params->what, c.not_carried, c.not_carried == 1 ? " was" : "s were",
 			     c.named.failed ? "(no memory to name them)" : c.named.s,
 			     c.not_carried > NAMED_MAX ? ", and others" : "");

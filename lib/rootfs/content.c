@@ -68,7 +68,7 @@ static int copy_range(int in, int out, off_t pos, off_t end, off_t *ret_pos)
 
 /*
  * Copies the content of `in` to the empty file `out`, holes as holes, up to the size that st tells.
- * -EFBIG when that is past RLIMIT_FSIZE or *left.
+ * -NUC_TREE_FSIZE when that is past RLIMIT_FSIZE, -NUC_TREE_SIZE past *left.
  */
 static int copy_content(int in, int out, const struct stat *st, int64_t *left)
 {
@@ -80,7 +80,7 @@ static int copy_content(int in, int out, const struct stat *st, int64_t *left)
 
 	/* Writing past the limit would send SIGXFSZ, which ends most programs. */
 	if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && (rlim_t)size > limit.rlim_cur)
-		return -EFBIG;
+		return -NUC_TREE_FSIZE;
 	while (pos < size) {
 		off_t data = pos, end = size, reached = pos;
 
@@ -102,7 +102,7 @@ static int copy_content(int in, int out, const struct stat *st, int64_t *left)
 				end = size;
 		}
 		if (end - data > *left)
-			return -EFBIG;
+			return -NUC_TREE_SIZE;
 		r = copy_range(in, out, data, end, &reached);
 		if (r < 0)
 			return r;

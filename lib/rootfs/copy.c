@@ -25,8 +25,10 @@ static int fail(const struct copy *c, int code, uint32_t parent, const char *nam
 	_cleanup_buf_ struct nuc_buf path = { 0 };
 
 	nuc_tree_put_path(&path, c->t, parent, name);
-	return nuc_fail(c->ret_err, code, &where, "%s: cannot copy %s: %s", c->params->what,
-			path.failed ? "(no memory)" : path.s, nuc_tree_reason(code));
+	nuc_buf_puts(&path, ": ");
+	nuc_tree_put_reason(&path, code, c->params);
+	return nuc_fail(c->ret_err, nuc_tree_errno(code), &where, "%s: cannot copy %s", c->params->what,
+			path.failed ? "(no memory)" : path.s);
 }
 
 static void note_ctime(struct copy *c, const struct nuc_stamp *s)
@@ -83,7 +85,7 @@ static int copy_entry(struct copy *c, uint32_t parent, int from_dir, int to_dir,
 		return fail(c, r, parent, name);
 	if (!S_ISREG(st.st_mode) && !S_ISLNK(st.st_mode) && !S_ISDIR(st.st_mode))
 		return c->params->plain_only ? 0 : fail(c, -EOPNOTSUPP, parent, name);
-	r = planted(c, &st) ? -EPERM : nuc_tree_add(c->t, parent, name, c->params->max_files);
+	r = planted(c, &st) ? -NUC_TREE_PLANTED : nuc_tree_add(c->t, parent, name, c->params->max_files);
 	if (r < 0)
 		return fail(c, r, parent, name);
 	if (S_ISDIR(st.st_mode))
@@ -188,6 +190,25 @@ static int finish_dir(struct copy *c, uint32_t i)
 		return -errno;
 	nuc_stamp_set(&node->inside, &st);
 	return 0;
+}
+
+int nuc_tree_may_carry_back(int dst, const struct nuc_copy_params *params, nucleus_error **ret_err)
+{
+	const struct nuc_where where = {
+		"launch", "copy", NULL,
+		"use a directory that you may write to; to only read it, --workspace-mode bind-ro"
+	};
+	struct stat st;
+	int r;
+
+	if (faccessat(dst, ".", W_OK | X_OK, AT_EACCESS) == 0)
+		return 0;
+	r = -errno;
+	/* Its owner may make it writable: see loosen(). */
+	if (r == -EACCES && !params->chown && fstat(dst, &st) == 0 && st.st_uid == geteuid())
+		return 0;
+	return nuc_fail(ret_err, r, &where, "%s: changes could not be carried back: its directory is not "
+			"writable: %s", params->what, strerror(-r));
 }
 
 int nuc_tree_copy(int src, int dst, const struct nuc_copy_params *params,

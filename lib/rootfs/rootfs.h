@@ -53,6 +53,13 @@ int nuc_tree_copy(int src, int dst, const struct nuc_copy_params *params,
 		  struct nuc_tree_listing **ret_listing, nucleus_error **ret_err);
 
 /*
+ * Whether what the workload changes could be carried back into the directory `dst` at all, so that it is
+ * refused before it has worked for nothing. 0; -EACCES or -EROFS. A directory that its owner may make
+ * writable is one.
+ */
+int nuc_tree_may_carry_back(int dst, const struct nuc_copy_params *params, nucleus_error **ret_err);
+
+/*
  * Carries back: what the workload created, changed or removed in `src` (the sandbox's copy, whose
  * processes are all gone) since `base` was taken is created, changed or removed in `dst` (the
  * directory it was copied from). What the workload left alone is not touched: not even its ctime.

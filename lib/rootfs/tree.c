@@ -71,7 +71,7 @@ int nuc_tree_add(struct nuc_tree_listing *t, uint32_t parent, const char *name, 
 	if (depth > NUC_TREE_MAX_DEPTH)
 		return -ENAMETOOLONG;
 	if (max < 0 || t->n - 1 >= (uint64_t)max || t->n >= NUC_TREE_NONE)
-		return -EFBIG;
+		return -NUC_TREE_FILES;
 	if (t->n == t->size) {
 		struct nuc_node *nodes = reallocarray(t->nodes, t->size * 2, sizeof(*nodes));
 
@@ -262,49 +262,59 @@ void nuc_tree_put_path(struct nuc_buf *b, const struct nuc_tree_listing *t, uint
 	nuc_buf_puts(b, "'");
 }
 
-const char *nuc_tree_reason(int code)
-{
-	const char *s;
+static const struct {
+	int code, error;
+	const char *reason; /* NULL: what strerror() says */
+	const char *hint;
+} meanings[] = {
+	{ ESTALE, ESTALE, "changed on the host meanwhile",
+	  "let nothing else change the directory while the sandbox uses it" },
+	{ ENOTEMPTY, ENOTEMPTY, "something else is in it", NULL },
+	{ EXDEV, EXDEV, "a mount point", "unmount it, or use a directory without mount points" },
+	{ EOPNOTSUPP, EOPNOTSUPP, "a FIFO, socket or device",
+	  "remove it: only files, directories and symbolic links are copied" },
+	{ ENOSYS, ENOSYS, "neither openat2() nor /proc may be missing", NULL },
+	{ NUC_TREE_SIZE, EFBIG, "more than --copy-size allows", "raise --copy-size" },
+	{ NUC_TREE_FILES, EFBIG, "more files than --copy-files allows", "raise --copy-files" },
+	{ NUC_TREE_FSIZE, EFBIG, "larger than a file of this process may be (RLIMIT_FSIZE)",
+	  "raise the caller's own limit: ulimit -f" },
+	{ NUC_TREE_PLANTED, EPERM, "another user's file, kept from the owner of the tree",
+	  "remove it, or give it to the owner of the tree" },
+	{ ENOSPC, ENOSPC, NULL, "make room on the file system that is written to" },
+	{ EDQUOT, EDQUOT, NULL, "make room on the file system that is written to" },
+	{ EACCES, EACCES, NULL, "see its owner and mode, and those of the directory that it is in" },
+	{ EPERM, EPERM, NULL, "see its owner and mode, and whether it may be changed at all: lsattr" },
+	{ ENAMETOOLONG, ENAMETOOLONG, "directories too deep, or too long a name", "flatten the tree" },
+};
 
-	switch (-code) {
-	case ESTALE:
-		return "changed on the host meanwhile";
-	case ENOTEMPTY:
-		return "something else is in it";
-	case EXDEV:
-		return "a mount point";
-	case EOPNOTSUPP:
-		return "a FIFO, socket or device";
-	case ENOSYS:
-		return "neither openat2() nor /proc may be missing";
-	case EFBIG:
-		return "past the limit";
-	case ENAMETOOLONG:
-		return "directories too deep, or too long a name";
-	}
-	s = strerrordesc_np(-code);
-	return s ? s : "unknown error";
+void nuc_tree_put_reason(struct nuc_buf *b, int code, const struct nuc_copy_params *params)
+{
+	const char *s = NULL;
+
+	for (size_t i = 0; !s && i < NUC_ARRAY_SIZE(meanings); i++)
+		if (meanings[i].code == -code)
+			s = meanings[i].reason;
+	if (!s)
+		s = strerrordesc_np(-code);
+	nuc_buf_puts(b, s ? s : "unknown error");
+	if (code == -NUC_TREE_SIZE)
+		nuc_buf_printf(b, ", which is %lld bytes", (long long)params->max_bytes);
+	if (code == -NUC_TREE_FILES)
+		nuc_buf_printf(b, ", which is %lld", (long long)params->max_files);
 }
 
 const char *nuc_tree_hint(int code)
 {
-	switch (-code) {
-	case ESTALE:
-		return "let nothing else change the directory while the sandbox uses it";
-	case EXDEV:
-		return "unmount it, or use a directory without mount points";
-	case EOPNOTSUPP:
-		return "remove it: only files, directories and symbolic links are copied";
-	case EFBIG:
-		return "raise --copy-size or --copy-files (or ulimit -f)";
-	case ENOSPC:
-	case EDQUOT:
-		return "make room on the file system that is written to";
-	case EACCES:
-	case EPERM:
-		return "see its owner and mode; root does not read in a user's tree what others keep from that user";
-	case ENAMETOOLONG:
-		return "flatten the tree";
-	}
+	for (size_t i = 0; i < NUC_ARRAY_SIZE(meanings); i++)
+		if (meanings[i].code == -code)
+			return meanings[i].hint;
 	return NULL;
+}
+
+int nuc_tree_errno(int code)
+{
+	for (size_t i = 0; i < NUC_ARRAY_SIZE(meanings); i++)
+		if (meanings[i].code == -code)
+			return -meanings[i].error;
+	return code;
 }

@@ -9,6 +9,14 @@
 
 #define NUC_TREE_NONE UINT32_MAX
 
+/* Beside errnos, whose numbers end at 4095: which limit it was, and whose file. */
+enum {
+	NUC_TREE_SIZE = 4096,	/* max_bytes */
+	NUC_TREE_FILES,		/* max_files */
+	NUC_TREE_FSIZE,		/* RLIMIT_FSIZE */
+	NUC_TREE_PLANTED,	/* a hard link to a file that the tree's owner cannot read */
+};
+
 /* What tells one version of an entry from another. The ctime is what nobody can set back. */
 struct nuc_stamp {
 	dev_t dev;
@@ -71,7 +79,7 @@ bool nuc_stamp_equal(const struct nuc_stamp *a, const struct nuc_stamp *b);
 
 /* A listing with just the root in it, or NULL. */
 struct nuc_tree_listing *nuc_tree_new(void);
-/* Appends an entry. -ENAMETOOLONG, -EFBIG (more than `max` entries), -ENOMEM. */
+/* Appends an entry. -ENAMETOOLONG, -NUC_TREE_FILES (more than `max` entries), -ENOMEM. */
 int nuc_tree_add(struct nuc_tree_listing *t, uint32_t parent, const char *name, int64_t max);
 /* Forgets what was added since there were n. */
 void nuc_tree_truncate(struct nuc_tree_listing *t, size_t n);
@@ -105,8 +113,8 @@ struct nuc_owner {
 /*
  * Makes a file or a link `name` in `to_dir`, with what `from` (O_PATH, looked at: st) holds and
  * what st says of mode and time. Nobody else may write in `to_dir`. *left is what content may be
- * copied, without holes: -EFBIG when that is too little, or the size is past RLIMIT_FSIZE. On
- * failure a part may be left there.
+ * copied, without holes: -NUC_TREE_SIZE when that is too little, -NUC_TREE_FSIZE when the size is past
+ * RLIMIT_FSIZE. On failure a part may be left there.
  */
 int nuc_copy_file(int from, const struct stat *st, int to_dir, const char *name,
 		  const struct nuc_owner *owner, int64_t *left, struct nuc_stamp *ret);
@@ -123,6 +131,8 @@ void nuc_ctime_settle(const struct timespec *ctime);
 /* A path for people: 'a/b', control and non-ASCII bytes as \xNN, the middle left out when long. */
 void nuc_tree_put_path(struct nuc_buf *b, const struct nuc_tree_listing *t, uint32_t parent,
 		       const char *name);
-/* What an errno of these two calls means: never NULL. */
-const char *nuc_tree_reason(int code);
+/* What an errno, or one of the numbers above, means. */
+void nuc_tree_put_reason(struct nuc_buf *b, int code, const struct nuc_copy_params *params);
 const char *nuc_tree_hint(int code);
+/* The errno that callers see. */
+int nuc_tree_errno(int code);

@@ -127,9 +127,32 @@ class Workspace(Case):
                 continue
             self.assertEqual(r.returncode, 125, r.stderr)
             self.assertIn("secret", r.stderr)
-            self.assertIn("what others keep from that user", r.stderr)
+            self.assertIn("kept from the owner of the tree", r.stderr)
         secret.chmod(0o604)
         self.assertEqual(self.script(*script, "--workspace-mode", "copy-in-out"), "secret")
+
+    def test_copy_in_out_of_what_cannot_be_written_is_refused_at_once(self):
+        """Not after the work was done, which would be lost."""
+        if os.geteuid() == 0:
+            os.chown(self.workspace, 12345, 12345)
+            writes = self.nucleus("--workspace", self.workspace, "--workspace-mode", "copy-in-out",
+                                  "--", "touch", "made")
+            self.assertEqual(writes.returncode, 0, writes.stderr)
+            self.assertTrue((self.workspace / "made").exists())
+        else:
+            r = self.nucleus("--workspace", "/usr/share/misc", "--workspace-mode", "copy-in-out",
+                             "--", "touch", "made")
+            self.assertEqual(r.returncode, 125)
+            self.assertIn("changes could not be carried back", r.stderr)
+            self.assertIn("bind-ro", r.stderr)
+            self.assertNotIn("owner of the tree", r.stderr)
+            # An owner may, whatever the mode says.
+            self.workspace.chmod(0o555)
+            r = self.nucleus("--workspace", self.workspace, "--workspace-mode", "copy-in-out",
+                             "--", "touch", "made")
+            self.assertEqual(r.returncode, 0, r.stderr)
+            self.assertTrue((self.workspace / "made").exists())
+            self.workspace.chmod(0o755)
 
     def test_copy_too_large(self):
         self.make("workspace/big", "x" * 3_000_000)

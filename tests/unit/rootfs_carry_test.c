@@ -350,7 +350,7 @@ START_TEST(limits_leave_out_what_is_past_them_and_no_more)
 	put(in, "c", "1");
 	params.max_bytes = 9;
 	ck_assert_int_eq(carry_back(), -EFBIG);
-	assert_says("1 change was not carried back: 'b' (past the limit)");
+	assert_says("1 change was not carried back: 'b' (more than --copy-size allows, which is 9 bytes)");
 	assert_text(ws, "a", "12345678");
 	ck_assert(!exists(ws, "b"));
 	assert_text(ws, "c", "1");
@@ -359,7 +359,7 @@ START_TEST(limits_leave_out_what_is_past_them_and_no_more)
 	put(in, "d/new", "x");
 	params.max_files = 6;
 	ck_assert_int_eq(carry_back(), -EFBIG);
-	assert_says("'d' (past the limit)");
+	assert_says("'d' (more files than --copy-files allows, which is 6)");
 	assert_text(ws, "d/kept", "one");
 	ck_assert(!exists(ws, "d/new"));
 	world_end();

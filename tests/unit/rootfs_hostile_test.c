@@ -353,7 +353,7 @@ START_TEST(root_copies_no_planted_hard_links)
 	unlinkat(in, "mine", 0);
 	ck_assert_int_eq(fchown(ws, NOBODY, NOBODY), 0);
 	ck_assert_int_eq(copy_in(), -EPERM);
-	assert_says("'mine'");
+	assert_says("'mine': a hard link to another user's file");
 	ck_assert(!exists(in, "mine"));
 	world_end();
 }

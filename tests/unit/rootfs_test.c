@@ -103,13 +103,14 @@ START_TEST(limits_hold_to_the_byte_and_entry)
 	unlinkat(in, "b", 0);
 	unlinkat(in, "c", 0);
 	ck_assert_int_eq(copy_in(), -EFBIG);
-	assert_says("past the limit");
+	assert_says("more than --copy-size allows, which is 7 bytes");
 	params.max_bytes = 8;
 	params.max_files = 2;
 	unlinkat(in, "a", 0);
 	unlinkat(in, "b", 0);
 	unlinkat(in, "c", 0);
 	ck_assert_int_eq(copy_in(), -EFBIG);
+	assert_says("more files than --copy-files allows, which is 2");
 	world_end();
 }
 END_TEST
@@ -124,6 +125,7 @@ START_TEST(file_size_limit_is_an_error_and_no_signal)
 	signal(SIGXFSZ, SIG_DFL);
 	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
 	ck_assert_int_eq(copy_in(), -EFBIG);
+	assert_says("'a': larger than a file of this process may be (RLIMIT_FSIZE)");
 	world_end();
 }
 END_TEST
