@@ -2,6 +2,8 @@
 /* nucleus_sandbox_why(): a question in words, and the plan's answer. */
 #include <jansson.h>
 
+#include "names.h"
+#include "policy.h"
 #include "sandbox_internal.h"
 #include "why.h"
 
@@ -14,7 +16,7 @@ static const struct {
 	enum nuc_asked asked;
 } words[] = {
 	{ "open:", NUC_ASKED_READ },	   { "read:", NUC_ASKED_READ },
-	{ "list:", NUC_ASKED_READ },	   { "write:", NUC_ASKED_WRITE },
+	{ "list:", NUC_ASKED_LIST },	   { "write:", NUC_ASKED_WRITE },
 	{ "create:", NUC_ASKED_CREATE },   { "remove:", NUC_ASKED_REMOVE },
 	{ "exec:", NUC_ASKED_EXEC },	   { "connect:", NUC_ASKED_CONNECT },
 	{ "bind:", NUC_ASKED_BIND },	   { "syscall:", NUC_ASKED_SYSCALL },
@@ -39,34 +41,88 @@ static int parse_args(const char *s, uint64_t ret[6])
 	return s[1] ? -EINVAL : 0;
 }
 
-static int ask(const struct nuc_plan *plan, const char *query, struct nuc_answer *ret)
+static const char *word_at(size_t i, void *arg)
+{
+	(void)arg;
+	return i < NUC_ARRAY_SIZE(words) ? words[i].word : NULL;
+}
+
+/* Numbers end far below 1024; those that are free have no name. */
+static const char *call_at(size_t i, void *arg)
+{
+	const char *name = i < 1024 ? nuc_syscall_name((long)i) : NULL;
+
+	(void)arg;
+	return name || i >= 1024 ? name : "";
+}
+
+/* What is wrong with a question: with its word (`target` is NULL then), or with what is asked of it. */
+static char *fault_of(const char *query, const char *target, enum nuc_asked asked, char **ret_hint)
+{
+	const char *near, *port = target ? strrchr(target, ':') : NULL;
+	_cleanup_free_ char *name = NULL;
+	int64_t n;
+
+	*ret_hint = NULL;
+	if (!target) {
+		name = strndup(query, strcspn(query, ":/") + (query[strcspn(query, ":/")] == ':'));
+		near = name && strchr(name, ':') ? nuc_nearest(name, word_at, NULL) : NULL;
+		*ret_hint = near ? nuc_strf("did you mean %s? The questions are " FORMS, near) : NULL;
+		return nuc_strf("not a question: %s", query);
+	}
+	if (!*target)
+		return nuc_strf("nothing stands behind the colon");
+	if (asked == NUC_ASKED_SYSCALL) {
+		name = strndup(target, strcspn(target, "("));
+		if (!name || nuc_syscall_number(name) >= 0)
+			return nuc_strf("up to six numbers stand between the parentheses");
+		near = nuc_nearest(name, call_at, NULL);
+		*ret_hint = near && *near ? nuc_strf("did you mean %s?", near) : NULL;
+		return nuc_strf("there is no system call %s", name);
+	}
+	port = asked == NUC_ASKED_BIND ? target : port && *target != '/' ? port + 1 : NULL;
+	if (port && nuc_parse_count(port, &n) == 0 && (n < 0 || n > 65535))
+		return nuc_strf("%s is not between 0 and 65535", port);
+	if (asked == NUC_ASKED_BIND)
+		return nuc_strf("%s is not the number of a port", target);
+	if (asked == NUC_ASKED_CONNECT)
+		return nuc_strf("HOST:PORT, [ADDRESS]:PORT or the path of a socket is wanted, not %s", target);
+	return nuc_strf("a path inside begins with a slash: %s", target);
+}
+
+static int ask(const struct nuc_plan *plan, const char *query, struct nuc_answer *ret, char **ret_fault,
+	       char **ret_hint)
 {
 	_cleanup_free_ char *target = NULL;
 	struct nuc_question q = { 0 };
 	uint64_t args[6] = { 0 };
+	int r = 0;
 	size_t i;
 
 	for (i = 0; i < NUC_ARRAY_SIZE(words); i++)
 		if (!strncmp(query, words[i].word, strlen(words[i].word)))
 			break;
-	if (i == NUC_ARRAY_SIZE(words))
+	if (i == NUC_ARRAY_SIZE(words)) {
+		*ret_fault = fault_of(query, NULL, NUC_ASKED_READ, ret_hint);
 		return -EINVAL;
+	}
 	target = strdup(query + strlen(words[i].word));
 	if (!target)
 		return -ENOMEM;
-	if (!*target)
-		return -EINVAL;
 	q.asked = words[i].asked;
 	q.target = target;
 	if (q.asked == NUC_ASKED_SYSCALL && strchr(target, '(')) {
 		char *open = strchr(target, '(');
 
-		if (parse_args(open, args) < 0)
-			return -EINVAL;
+		r = parse_args(open, args);
 		*open = '\0';
 		q.args = args;
 	}
-	return nuc_why(plan, &q, ret);
+	if (r == 0)
+		r = *target ? nuc_why(plan, &q, ret) : -EINVAL;
+	if (r == -EINVAL)
+		*ret_fault = fault_of(query, target, q.asked, ret_hint);
+	return r;
 }
 
 /* Paths need not be UTF-8. */
@@ -125,11 +181,12 @@ static int print_text(const char *asked, const struct nuc_answer *a, char **ret)
 int nucleus_sandbox_why(const nucleus_sandbox *s, const char *query, const char *format, char **ret,
 			nucleus_error **ret_err)
 {
-	const struct nuc_where where = { "policy", "query", query, FORMS };
+	struct nuc_where where = { "policy", "query", query, FORMS };
 	const struct nuc_where empty = { .stage = "policy",
 					 .layer = "option",
 					 .hint = "call nucleus_sandbox_apply_policy() first" };
 	_cleanup_answer_ struct nuc_answer a = { 0 };
+	_cleanup_free_ char *fault = NULL, *hint = NULL;
 	const struct nuc_plan *plan;
 	bool json;
 	int r;
@@ -143,9 +200,10 @@ int nucleus_sandbox_why(const nucleus_sandbox *s, const char *query, const char 
 		return nuc_fail(ret_err, -EINVAL, &where, "unknown format: %s", format);
 	if (!plan)
 		return nuc_fail(ret_err, -EINVAL, &empty, "the sandbox has no policy yet");
-	r = ask(plan, query, &a);
+	r = ask(plan, query, &a, &fault, &hint);
+	where.hint = hint ? hint : where.hint;
 	if (r == -EINVAL)
-		return nuc_fail(ret_err, r, &where, "not a question: %s", query);
+		return nuc_fail(ret_err, r, &where, "%s", fault ? fault : "not a question");
 	if (r == 0)
 		r = json ? print_json(query, &a, ret) : print_text(query, &a, ret);
 	if (r < 0)

@@ -17,6 +17,7 @@ enum nuc_asked {
 	NUC_ASKED_CONNECT,	/* target: "HOST:PORT", "[ADDRESS]:PORT", or the path of a Unix socket */
 	NUC_ASKED_BIND,		/* target: "PORT" */
 	NUC_ASKED_SYSCALL,
+	NUC_ASKED_LIST,		/* as READ, of a directory only */
 };
 
 struct nuc_question {

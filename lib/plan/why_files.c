@@ -20,6 +20,13 @@ struct files {
 
 /* ---- each layer ---------------------------------------------------------------------------------------- */
 
+/* What would let it be made: it is a directory of the path that is missing, which a link may have led to. */
+static char *fix_of_create(const struct files *f, const char *path)
+{
+	return path == f->w->q->target ? nuc_why_fix_parent(f->w, &f->tree, path)
+				       : nuc_why_fix_tmpfs(f->w, &f->tree, path);
+}
+
 static void refuse_missing(struct files *f, int error)
 {
 	const struct nuc_why_node *n = &f->node;
@@ -50,15 +57,13 @@ static void refuse_missing(struct files *f, int error)
 			       "there is no %s in the sandbox's own %s", path, n->mount->path);
 	else if (nuc_why_host_has(w, path, &st, NULL))
 		nuc_why_refuse(w, ROOT_LAYER, ENOENT, NULL,
-			       w->q->asked == NUC_ASKED_CREATE ? nuc_why_fix_tmpfs(w, &f->tree, path)
+			       w->q->asked == NUC_ASKED_CREATE ? fix_of_create(f, path)
 							       : nuc_why_fix_volume(w, path),
 			       "%s of the host is not shown, as all that the policy does not name%s%s", path,
 			       what ? "; it holds " : "", what ? what : "");
 	else
 		nuc_why_refuse(w, ROOT_LAYER, ENOENT, NULL,
-			       w->q->asked == NUC_ASKED_CREATE
-				       ? nuc_why_fix_tmpfs(w, &f->tree, path)
-				       : NULL,
+			       w->q->asked == NUC_ASKED_CREATE ? fix_of_create(f, path) : NULL,
 			       "there is no %s, neither in the sandbox nor on the host", path);
 }
 
@@ -236,7 +241,7 @@ static void settle_unknown(struct files *f)
 	f->w->inferred = true;
 	n->exists = true;
 	n->owner = n->group = true;
-	n->mode = S_IFREG | 0700;
+	n->mode = (f->w->q->asked == NUC_ASKED_LIST ? S_IFDIR : S_IFREG) | 0700;
 }
 
 static void check_open(struct files *f)
@@ -245,6 +250,10 @@ static void check_open(struct files *f)
 	bool write = f->w->q->asked == NUC_ASKED_WRITE;
 	bool dir = S_ISDIR(n->mode);
 
+	if (f->w->q->asked == NUC_ASKED_LIST && !dir) {
+		nuc_why_refuse(f->w, ROOT_LAYER, ENOTDIR, NULL, NULL, "%s is not a directory", n->path);
+		return;
+	}
 	if (write && dir) {
 		nuc_why_refuse(f->w, ROOT_LAYER, EISDIR, NULL, NULL, "%s is a directory", n->path);
 		return;
@@ -305,6 +314,12 @@ static void check_remove(struct files *f)
 			       "something is mounted on %s", f->node.path);
 }
 
+/* "/proc/self/exe": what is there is somewhere else, and no file of /proc. */
+static bool leads_into_process(const struct nuc_why_node *n)
+{
+	return n->unknown && n->mount->kind == NUC_WHY_PROC;
+}
+
 static int check_exec(struct files *f, const char *path);
 
 /* "#!/bin/sh" and the loader of a program: they are executed, too. */
@@ -347,6 +362,10 @@ static int check_exec(struct files *f, const char *path)
 
 	if (r <= 0)
 		return r;
+	if (leads_into_process(n)) {
+		w->inferred = true;
+		return 0;
+	}
 	settle_unknown(f);
 	if (!n->exists) {
 		if (!check_bits(f, n, 0, ""))
@@ -429,12 +448,15 @@ static bool calls_pass(struct nuc_why_state *w)
 {
 	static const uint64_t none[6];
 	const uint64_t reading[6] = { (uint64_t)AT_FDCWD, 0, O_RDONLY };
+	const uint64_t listing[6] = { (uint64_t)AT_FDCWD, 0, O_RDONLY | O_DIRECTORY };
 	const uint64_t writing[6] = { (uint64_t)AT_FDCWD, 0, O_WRONLY };
 	const uint64_t making[6] = { (uint64_t)AT_FDCWD, 0, O_WRONLY | O_CREAT | O_EXCL, 0644 };
 
 	switch (w->q->asked) {
 	case NUC_ASKED_READ:
 		return nuc_why_call_passes(w, "openat", reading);
+	case NUC_ASKED_LIST:
+		return nuc_why_call_passes(w, "openat", listing);
 	case NUC_ASKED_WRITE:
 		return nuc_why_call_passes(w, "openat", writing);
 	case NUC_ASKED_CREATE:
@@ -499,6 +521,10 @@ static void allow(struct files *f)
 	if (w->q->asked == NUC_ASKED_CONNECT)
 		nuc_why_allow(w, "mount", nuc_why_origin(w->plan, m->step),
 			      "%s is shown: whoever connects can do what its server does", n->path);
+	else if (w->q->asked == NUC_ASKED_EXEC && leads_into_process(n))
+		nuc_why_allow(w, "mount", NULL,
+			      "what %s leads to is known to its process only; whether that may be executed is not "
+			      "known", n->path);
 	else
 		nuc_why_allow(w, "mount", nuc_why_origin(w->plan, m->step), "%s%s%s%s",
 			      top ? "" : n->path, top ? "" : " is in ", words,

@@ -95,6 +95,24 @@ char *nuc_why_fix_tmpfs(const struct nuc_why_state *w, const struct nuc_why_tree
 	return nuc_why_flag(NUC_OPT_TMPFS, dir, NULL);
 }
 
+char *nuc_why_fix_parent(const struct nuc_why_state *w, const struct nuc_why_tree *t,
+			 const char *path)
+{
+	_cleanup_free_ char *dir = strdup(path);
+	size_t n = dir ? strlen(dir) : 0;
+
+	while (n > 1 && dir[n - 1] == '/')
+		n--;
+	while (n > 1 && dir[n - 1] != '/')
+		n--;
+	while (n > 1 && dir[n - 1] == '/')
+		n--;
+	if (!n)
+		return NULL;
+	dir[n] = '\0';
+	return nuc_why_fix_tmpfs(w, t, dir);
+}
+
 static bool is_workspace(const struct nuc_why_mount *m)
 {
 	return !strcmp(m->path, "/workspace");

@@ -125,6 +125,9 @@ bool nuc_why_is_at(const char *path, const char *top);
 char *nuc_why_fix_volume(const struct nuc_why_state *w, const char *path);
 char *nuc_why_fix_tmpfs(const struct nuc_why_state *w, const struct nuc_why_tree *t,
 			const char *dir);
+/* So that something can be made at `path`: the directory that it would be in. */
+char *nuc_why_fix_parent(const struct nuc_why_state *w, const struct nuc_why_tree *t,
+			 const char *path);
 /* For a mount that is not writable, or not executable. */
 char *nuc_why_fix_mount(const struct nuc_why_state *w, const struct nuc_why_mount *m, bool exec);
 /* "the workspace (/srv/x on the host)". */

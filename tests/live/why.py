@@ -90,13 +90,39 @@ class Why(Case):
     # ---- files ---------------------------------------------------------------------------------------
 
     def test_the_root(self):
-        queries = [f"{op}:{path}" for op in OPERATIONS for path in ROOT_PATHS]
+        directories = [path for path in ROOT_PATHS if path not in MADE]
+        queries = [f"list:{path}" for path in directories]
+        queries += [f"{op}:{path}" for op in OPERATIONS for path in ROOT_PATHS]
         queries += [f"exec:{p}" for p in PROGRAMS]
-        answers = self.agree(len(ROOT_PATHS) * 4 + len(PROGRAMS), queries)
+        answers = self.agree(len(directories) + len(ROOT_PATHS) * 4 + len(PROGRAMS),
+                             queries)
         self.assertGreaterEqual(len(answers), 450)
         layers = {a["layer"] for a in answers if not a["allowed"]}
         self.assertEqual(layers & {"root file system", "mount", "mask"},
                          {"root file system", "mount", "mask"})
+
+    def test_questions_that_are_none(self):
+        """All are read before the first is answered, and each is told what is wrong with it."""
+        for query, message, hint in (
+                ("syscall:exceve", "there is no system call exceve", "did you mean execve?"),
+                ("syscall:read(1,x)", "six numbers", "syscall:NAME"),
+                ("bind:99999", "99999 is not between 0 and 65535", "bind:PORT"),
+                ("bind:http", "http is not the number of a port", "bind:PORT"),
+                ("connect:1.1.1.1:70000", "70000 is not between", "HOST:PORT"),
+                ("connect:nowhere", "is wanted, not nowhere", "HOST:PORT"),
+                ("open:etc", "a path inside begins with a slash", "open:/PATH"),
+                ("open:", "nothing stands behind the colon", "open:/PATH"),
+                ("opne:/etc", "not a question: opne:/etc", "did you mean open:?"),
+                ("/etc", "not a question: /etc", "open:/PATH")):
+            r = subprocess.run([self.nucleus_path, "why", "open:/etc/passwd", query], check=False,
+                               capture_output=True, text=True, timeout=PATIENCE, env=self.environment())
+            self.assertEqual((r.returncode, r.stdout), (125, ""), query)
+            self.assertIn(message, r.stderr)
+            self.assertIn(hint, r.stderr)
+
+    def test_what_only_a_process_knows_is_not_promised(self):
+        answer, = self.ask((), ["exec:/proc/self/exe"])
+        self.assertEqual((answer["allowed"], answer["certainty"]), (True, "inferred"))
 
     # ---- what is given -------------------------------------------------------------------------------
 

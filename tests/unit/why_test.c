@@ -126,6 +126,7 @@ struct expected {
 #define CONNECT NUC_ASKED_CONNECT
 #define BIND NUC_ASKED_BIND
 #define CALL NUC_ASKED_SYSCALL
+#define LIST NUC_ASKED_LIST
 #define OK NULL, 0, NULL, NULL
 #define ROOT "root file system"
 
@@ -157,6 +158,11 @@ static const struct expected minimal[] = {
 	{ READ, "/", OK },
 	{ READ, "/usr", OK },
 	{ READ, "/etc/shadow", ROOT, ENOENT, "password hashes", "password hashes" },
+	{ LIST, "/usr", OK },
+	{ LIST, "/tmp", OK },
+	{ LIST, "/etc/passwd", ROOT, ENOTDIR, "not a directory", NULL },
+	{ LIST, "/dev/null", ROOT, ENOTDIR, NULL, NULL },
+	{ LIST, "/etc/no-such", ROOT, ENOENT, "neither", NULL },
 	{ READ, "/etc/passwd/x", ROOT, ENOTDIR, NULL, NULL },
 	{ READ, "/etc/no-such", ROOT, ENOENT, "neither", NULL },
 	{ READ, "/proc/keys", "mask", EACCES, NULL, NULL },
@@ -170,7 +176,8 @@ static const struct expected minimal[] = {
 	{ WRITE, "/proc/sys/kernel/hostname", "permissions", EACCES, "read-only", NULL },
 	{ CREATE, "/x", "mount", EROFS, NULL, NULL },
 	{ CREATE, "/etc/x", "mount", EROFS, NULL, NULL },
-	{ CREATE, "/no-such-dir/x", ROOT, ENOENT, NULL, "--tmpfs /no-such-dir" },
+	{ CREATE, "/no-such-dir/x", ROOT, ENOENT, NULL, "--tmpfs /no-such-dir (in" },
+	{ CREATE, "/no-such-dir/a//x/", ROOT, ENOENT, NULL, "--tmpfs /no-such-dir/a (in" },
 	{ CREATE, "/tmp/x", OK },
 	{ CREATE, "/tmp", ROOT, EEXIST, NULL, NULL },
 	{ CREATE, "/home/agent/x", OK },
@@ -180,6 +187,8 @@ static const struct expected minimal[] = {
 	{ REMOVE, "/tmp/x", OK },
 	{ EXEC, "/tmp/x", "mount", EACCES, "memory", NULL },
 	{ EXEC, "/etc/passwd", "mount", EACCES, NULL, NULL },
+	{ EXEC, "/proc/self/exe", OK },
+	{ EXEC, "/proc/self/status", "mount", EACCES, NULL, NULL },
 	{ EXEC, "no-such-program", ROOT, ENOENT, "PATH", NULL },
 	{ EXEC, "/usr", "permissions", EACCES, NULL, NULL },
 	{ CONNECT, "1.1.1.1:443", "network namespace", ENETUNREACH, NULL, "this opens: all that this host" },
