@@ -9,7 +9,8 @@
 const struct cli_flag cli_flags[CLI_FLAG__COUNT] = {
 	[CLI_FLAG_HELP] = { "--help", "-h", "", "print this and exit" },
 	[CLI_FLAG_CONFIG] = { "--config", "-f", "FILE",
-			      "policy document, TOML or JSON (*.json), read before the flags" },
+			      "policy document, TOML or JSON (*.json), read before the flags; may be "
+			      "given again" },
 	[CLI_FLAG_CONFIG_FD] = { "--config-fd", "", "N[:json]",
 				 "read a policy document from descriptor N, as TOML or JSON" },
 	[CLI_FLAG_ENV_FD] = { "--env-fd", "", "N",
@@ -70,10 +71,16 @@ bool cli_option_takes_value(size_t option)
 	return strcmp(nucleus_option_attr(option, "type"), "bool") != 0;
 }
 
+/* What `run` does beside its plan. */
+static unsigned int ignored_flags(const struct cli_command *command)
+{
+	return command->operands == CLI_OPERANDS_IGNORED ? cli_commands[0].flags & ~command->flags : 0;
+}
+
 static int find_cli_flag(const struct cli_command *command, const char *flag)
 {
 	for (int id = 0; id < CLI_FLAG__COUNT; id++)
-		if (command->flags & (1u << id) &&
+		if ((command->flags | ignored_flags(command)) & (1u << id) &&
 		    (!strcmp(cli_flags[id].flag, flag) || !strcmp(cli_flags[id].short_flag, flag)))
 			return id;
 	return -1;
@@ -132,7 +139,7 @@ static int fail_operand(const struct cli_command *command, const char *word)
 	const char *hint = "options start with a dash";
 
 	if (command->operands == CLI_OPERANDS_IGNORED)
-		hint = "a policy document is given by --config FILE, a program behind --";
+		hint = "a policy document is given by --config FILE; a program of that name, behind --";
 	else if (command->takes_policy)
 		hint = "a policy document is given by --config FILE";
 	return cli_fail(-EINVAL, hint, "`nucleus %s` takes no argument: %s", command->name, word);
@@ -203,14 +210,14 @@ static int set_format(struct cli_args *args, const char *format)
 	return 0;
 }
 
-static int add_dangerous(struct cli_args *args, const char *name)
+static int add_value(const char ***values, size_t *n, const char *value)
 {
-	const char **grown = reallocarray(args->dangerous, args->n_dangerous + 1, sizeof(*grown));
+	const char **grown = reallocarray(*values, *n + 1, sizeof(*grown));
 
 	if (!grown)
 		return cli_fail(-ENOMEM, NULL, "out of memory");
-	args->dangerous = grown;
-	grown[args->n_dangerous++] = name;
+	*values = grown;
+	grown[(*n)++] = value;
 	return 0;
 }
 
@@ -218,9 +225,12 @@ static int add_dangerous(struct cli_args *args, const char *name)
 static int set_cli_flag(struct parser *p, enum cli_flag_id id, const char *value)
 {
 	struct cli_args *args = p->args;
+	const unsigned int again = CLI_BIT(ALLOW_DANGEROUS) | CLI_BIT(CONFIG);
 	int fd, r;
 
-	if (*cli_flags[id].metavar && id != CLI_FLAG_ALLOW_DANGEROUS && p->seen & (1u << id))
+	if (ignored_flags(args->command) & (1u << id))
+		return 0;
+	if (*cli_flags[id].metavar && p->seen & (1u << id) & ~again)
 		return cli_fail(-EINVAL, "give it once", "%s is given twice", cli_flags[id].flag);
 	p->seen |= 1u << id;
 
@@ -244,8 +254,7 @@ static int set_cli_flag(struct parser *p, enum cli_flag_id id, const char *value
 	case CLI_FLAG_TEXT:
 		return set_format(args, "text");
 	case CLI_FLAG_CONFIG:
-		args->config = value;
-		return 0;
+		return add_value(&args->configs, &args->n_configs, value);
 	case CLI_FLAG_CONFIG_FD:
 		return set_config_fd(args, value);
 	case CLI_FLAG_ENV_FD:
@@ -268,7 +277,7 @@ static int set_cli_flag(struct parser *p, enum cli_flag_id id, const char *value
 		args->base = value;
 		return 0;
 	case CLI_FLAG_ALLOW_DANGEROUS:
-		return add_dangerous(args, value);
+		return add_value(&args->dangerous, &args->n_dangerous, value);
 	case CLI_FLAG_STATS:
 		return set_stats(args, value);
 	case CLI_FLAG_DENIALS:
@@ -389,6 +398,14 @@ static int parse_short(struct parser *p, const char *word)
 	return 0;
 }
 
+/* Whoever writes `nucleus explain policy.toml` means no program. */
+static bool is_document(const char *word)
+{
+	const char *dot = strrchr(word, '.');
+
+	return dot && (!strcmp(dot, ".toml") || !strcmp(dot, ".json"));
+}
+
 int cli_args_parse(const struct cli_command *command, char **argv, struct cli_args *ret)
 {
 	struct parser p = { .args = ret, .next = argv };
@@ -404,8 +421,10 @@ int cli_args_parse(const struct cli_command *command, char **argv, struct cli_ar
 			if (command->operands == CLI_OPERANDS_PROGRAM)
 				break;
 			if (command->operands == CLI_OPERANDS_NONE ||
-			    (command->operands == CLI_OPERANDS_IGNORED && options))
+			    (command->operands == CLI_OPERANDS_IGNORED && options && is_document(word)))
 				return fail_operand(command, word);
+			if (command->operands == CLI_OPERANDS_IGNORED)
+				break;
 			*operands++ = word;
 			p.next++;
 			continue;
@@ -420,6 +439,9 @@ int cli_args_parse(const struct cli_command *command, char **argv, struct cli_ar
 		}
 	}
 
+	if (ret->config_fd >= 0 && ret->config_fd == ret->env_fd)
+		return cli_fail(-EINVAL, "give each a descriptor of its own",
+				"--config-fd and --env-fd are one descriptor, %d: it can be read once", ret->env_fd);
 	ret->operands = command->operands == CLI_OPERANDS_PROGRAM ? p.next : argv;
 	if (command->operands != CLI_OPERANDS_PROGRAM)
 		*operands = NULL;
@@ -432,4 +454,5 @@ void cli_args_free(struct cli_args *args)
 {
 	free(args->settings);
 	free(args->dangerous);
+	free(args->configs);
 }

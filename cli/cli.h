@@ -116,7 +116,7 @@ enum cli_operands {
 	CLI_OPERANDS_NONE,
 	CLI_OPERANDS_ANY,
 	CLI_OPERANDS_PROGRAM, /* the first one ends the options: what follows is the program's */
-	CLI_OPERANDS_IGNORED, /* only behind "--": so that `run ... -- PROGRAM` can be explained */
+	CLI_OPERANDS_IGNORED, /* as PROGRAM, with its flags: so that `run ... PROGRAM` can be explained */
 };
 
 struct cli_args;
@@ -163,7 +163,8 @@ struct cli_setting {
 
 struct cli_args {
 	const struct cli_command *command;
-	const char *config;
+	const char **configs;
+	size_t n_configs;
 	int config_fd, env_fd; /* -1 for none */
 	bool config_fd_json;
 	const char *require_plan;

@@ -11,9 +11,9 @@ const struct cli_command cli_commands[] = {
 	  CLI_BIT(HELP) | POLICY_INPUT | CLI_BIT(STATUS_FD) | CLI_BIT(REQUIRE_PLAN) |
 		  CLI_BIT(STATS) | CLI_BIT(TIMING) | CLI_BIT(DENIALS) | CLI_BIT(QUIET),
 	  true, cli_run },
-	{ "explain", NULL, "[OPTIONS]", "print what would be enforced here, and do nothing",
-	  CLI_OPERANDS_IGNORED, CLI_BIT(HELP) | POLICY_INPUT | CLI_BIT(JSON) | CLI_BIT(HASH), true,
-	  cli_explain },
+	{ "explain", NULL, "[OPTIONS] [[--] PROGRAM [ARGS...]]",
+	  "print what would be enforced here, and do nothing", CLI_OPERANDS_IGNORED,
+	  CLI_BIT(HELP) | POLICY_INPUT | CLI_BIT(JSON) | CLI_BIT(HASH), true, cli_explain },
 	{ "why", NULL, "[--json] [OPTIONS] QUERY...",
 	  "say what would refuse something, and what would allow it", CLI_OPERANDS_ANY,
 	  CLI_BIT(HELP) | POLICY_INPUT | CLI_BIT(JSON), true, cli_why },

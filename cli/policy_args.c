@@ -81,8 +81,8 @@ static int load_documents(const struct cli_args *args, nucleus_policy *policy)
 	_cleanup_error_ nucleus_error *error = NULL;
 	int r = 0;
 
-	if (args->config)
-		r = nucleus_policy_load(policy, args->config, &error);
+	for (size_t i = 0; r >= 0 && i < args->n_configs; i++)
+		r = nucleus_policy_load(policy, args->configs[i], &error);
 	if (r >= 0 && args->config_fd >= 0)
 		r = nucleus_policy_load_fd(
 			policy, args->config_fd,

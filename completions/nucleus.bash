@@ -70,7 +70,7 @@ _nucleus()
 			_nucleus_program "${at[i + 1]}"
 			return
 		elif [[ ${words[i]} != -* ]]; then
-			[[ ${command[0]} == run || ${command[0]} == create ]] || continue
+			[[ ${command[0]} == @(run|create|explain) ]] || continue
 			_nucleus_program "${at[i]}"
 			return
 		elif [[ ${type[${words[i]}]:-none} != none ]]; then
@@ -93,7 +93,7 @@ _nucleus()
 		[[ $COMP_WORDBREAKS == *=* ]] || COMPREPLY=("${COMPREPLY[@]/#/$flag=}")
 	elif [[ $cur == -* ]]; then
 		mapfile -t COMPREPLY < <(compgen -W "${names[*]}" -- "$cur")
-	elif [[ ${command[0]} == run || ${command[0]} == create ]]; then
+	elif [[ ${command[0]} == @(run|create|explain) ]]; then
 		_nucleus_program "${at[-1]}"
 	fi
 }

@@ -110,10 +110,28 @@ class Words(Case):
         self.refused("doctor", "x")
         self.refused("policy", "schema", "x")
 
+    def test_the_run_of_a_command_line_can_be_explained(self):
+        plan = self.good("explain", "--timeout", "5s", "--hash")
+        for words in (("sh", "-c", "exit 3"), ("--", "sh", "--timeout", "7s"),
+                      ("--stats", "json", "--timing", "-q", "--denials", "text", "sh"),
+                      ("--status-fd", "99", "--require-plan", "a" * 64, "--", "policy.toml")):
+            self.assertEqual(self.good("explain", "--hash", "--timeout", "5s", *words), plan)
+        self.assertIn("--status-fd needs a value", self.refused("explain", "--status-fd"))
+        self.assertNotIn("--stats", self.good("explain", "--help"))
+
+    def test_several_documents(self):
+        one = self.file("one.toml", 'tmpfs = ["/one"]\nlimits.files = 77\n')
+        two = self.file("two.json", '{"tmpfs": ["/two"], "process": {"hostname": "box"}}')
+        shown = json.loads(self.good("policy", "show", "--json", "-f", one, "-f", two))
+        self.assertEqual([t.partition(":")[0] for t in shown["tmpfs"]], ["/one", "/two"])
+        self.assertEqual((shown["limits"]["files"], shown["process"]["hostname"]), (77, "box"))
+        three = self.file("three.toml", "limits.files = 88\n")
+        self.assertIn("three.toml:1", self.refused("policy", "show", "-f", one, "-f", three))
+
     def test_flags_that_exclude_each_other(self):
         self.assertIn("exclude each other", self.refused("policy", "show", "--json", "--toml"))
         self.assertIn("exclude each other", self.refused("explain", "--json", "--hash"))
-        self.assertIn("twice", self.refused("run", "--config", "a", "--config", "b", "ls"))
+        self.assertIn("twice", self.refused("run", "--stats", "text", "--stats", "json", "ls"))
 
     def test_require_plan_wants_a_hash(self):
         for wrong in ("", "abc", "g" * 64, "a" * 63, "a" * 65):
@@ -126,6 +144,8 @@ class Words(Case):
             for wrong in ("x", "", "-1", "1x", "99999999999999999999"):
                 self.assertIn("not a descriptor", self.refused("run", flag, wrong, "ls"))
         self.assertIn("N:json", self.refused("run", "--config-fd", "0:xml", "ls"))
+        self.assertIn("it can be read once",
+                      self.refused("run", "--config-fd", "0:json", "--env-fd", "0", "ls"))
 
     def test_closed_stdio_is_harmless(self):
         script = '"$0" version <&- >&- 2>&-; exec echo "$?"'
