@@ -81,7 +81,7 @@ static int read_set(const struct nuc_doc_cursor *c, const struct nuc_doc *table,
 				    "%s is not a table", set_names[set]);
 	for (size_t i = 0; i < table->n; i++) {
 		if (strcmp(table->items[i]->key, "keep") != 0)
-			return nuc_doc_fail(c, pos_of(table->items[i]), "its only key is keep",
+			return nuc_doc_fail(c, nuc_doc_key_pos(table->items[i]), "its only key is keep",
 					    "there is no key %s in %s",
 					    nuc_show(table->items[i]->key).s, set_names[set]);
 		keep = table->items[i];
@@ -119,7 +119,7 @@ static int fail_unknown(const struct nuc_doc_cursor *c, const struct nuc_doc *d)
 	const char *near = nuc_nearest(d->key, set_name_at, NULL);
 	_cleanup_free_ char *hint = near ? nuc_strf("did you mean %s?", near) : NULL;
 
-	return nuc_doc_fail(c, pos_of(d),
+	return nuc_doc_fail(c, nuc_doc_key_pos(d),
 			    hint ? hint : "the tables are: bounding permitted effective inheritable ambient",
 			    "there is no set %s of capabilities", nuc_show(d->key).s);
 }

@@ -19,6 +19,7 @@ enum nuc_doc_type {
 struct nuc_doc {
 	enum nuc_doc_type type;
 	unsigned line, col;	/* of the value's first character, from 1 */
+	unsigned key_line, key_col; /* of its name, where that stands before a value; else 0 */
 	char *key;		/* its name if it stands in a table; NUL-free */
 	union {
 		struct {

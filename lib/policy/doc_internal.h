@@ -8,6 +8,13 @@ struct nuc_doc_pos {
 	unsigned line, col;	/* from 1; a column is a character, however many bytes it has */
 };
 
+/* Where the name of a value stands; of a table that a header names, the header. */
+static inline struct nuc_doc_pos nuc_doc_key_pos(const struct nuc_doc *d)
+{
+	return d->key_line ? (struct nuc_doc_pos){ d->key_line, d->key_col }
+			   : (struct nuc_doc_pos){ d->line, d->col };
+}
+
 struct nuc_doc_cursor {
 	const char *s, *end;	/* what is still to be read */
 	struct nuc_doc_pos pos;	/* of *s */

@@ -165,16 +165,20 @@ static int convert_object(struct nuc_doc_cursor *c, json_t *j, struct nuc_doc *t
 	/* jansson keeps the order of the text (since 2.8), so the walk meets the same keys. */
 	json_object_foreach(j, key, value) {
 		_cleanup_doc_ struct nuc_doc *item = NULL;
+		struct nuc_doc_pos pos;
 		int r;
 
 		nuc_doc_skip(c, 1); /* '{' or ',' */
 		skip_space(c);
+		pos = c->pos;
 		skip_token(c);
 		skip_space(c);
 		nuc_doc_skip(c, 1); /* ':' */
 		r = convert(c, value, &item);
 		if (r < 0)
 			return r;
+		item->key_line = pos.line;
+		item->key_col = pos.col;
 		item->key = strdup(key);
 		if (!item->key || nuc_doc_append(table, item) < 0)
 			return -ENOMEM;

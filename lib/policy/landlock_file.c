@@ -111,8 +111,8 @@ static int fail_key(const struct nuc_doc_cursor *c, const struct nuc_doc *d,
 		nuc_buf_printf(&hint, " %s", names[i]);
 	if (hint.failed)
 		return nuc_doc_no_memory(c);
-	return nuc_doc_fail(c, pos_of(d), hint.s, "there is no key %s in %s", nuc_show(d->key).s,
-			    where);
+	return nuc_doc_fail(c, nuc_doc_key_pos(d), hint.s, "there is no key %s in %s",
+			    nuc_show(d->key).s, where);
 }
 
 /* ---- rules ------------------------------------------------------------------------------------- */

@@ -140,7 +140,7 @@ static int read_map(struct loader *l, const struct nuc_doc *d, enum nuc_option_i
 		if (!is_text(item))
 			return fail_type(l, item, key, "a string");
 		if (!*item->key || strchr(item->key, '='))
-			return nuc_doc_fail(&l->doc, pos_of(item), NULL,
+			return nuc_doc_fail(&l->doc, nuc_doc_key_pos(item), NULL,
 					    "%s: a name is not empty, and has no '=' in it",
 					    o->key);
 		text = nuc_strf("%s=%s", item->key, item->s);
@@ -210,13 +210,13 @@ static int fail_unknown(const struct loader *l, const struct nuc_doc *d, const c
 	size_t len;
 
 	if (strchr(d->key, '.'))
-		return nuc_doc_fail(&l->doc, pos_of(d),
+		return nuc_doc_fail(&l->doc, nuc_doc_key_pos(d),
 				    "a dot within quotes is part of a name: leave the quotes away",
 				    "there is no option \"%s\"", nuc_show(d->key).s);
 	if (d->type != NUC_DOC_TABLE) {
 		if (near)
 			nuc_buf_printf(&hint, "did you mean %s?", near);
-		return nuc_doc_fail(&l->doc, pos_of(d), hint.s, "there is no option %s",
+		return nuc_doc_fail(&l->doc, nuc_doc_key_pos(d), hint.s, "there is no option %s",
 				    nuc_show(path).s);
 	}
 	nuc_buf_puts(&hint, "the tables are:");
@@ -227,7 +227,7 @@ static int fail_unknown(const struct loader *l, const struct nuc_doc *d, const c
 		if (len && first_with(o->key, len) == id)
 			nuc_buf_printf(&hint, " %.*s", (int)len, o->key);
 	}
-	return nuc_doc_fail(&l->doc, pos_of(d), hint.s, "there is no table %s", nuc_show(path).s);
+	return nuc_doc_fail(&l->doc, nuc_doc_key_pos(d), hint.s, "there is no table %s", nuc_show(path).s);
 }
 
 static int read_table(struct loader *l, const struct nuc_doc *table, const char *prefix)

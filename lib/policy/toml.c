@@ -278,6 +278,8 @@ int toml_key_value(struct toml *t, struct toml_node *table)
 	r = toml_value(t, table->depth, &node);
 	if (r < 0)
 		return r;
+	node->doc.key_line = key.part[key.n - 1].pos.line;
+	node->doc.key_col = key.part[key.n - 1].pos.col;
 	return attach(t, table, last, node);
 }
 

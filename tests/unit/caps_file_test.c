@@ -99,7 +99,7 @@ static const struct {
 	{ "bounding.keep = 'KILL'", "c.toml:1:17", "bounding.keep is not an array", "write keep" },
 	{ "bounding = ['KILL']", "c.toml:1:12", "bounding is not a table", "keep = [...]" },
 	{ "[bounding]\n", "c.toml:1:1", "bounding does not say what to keep", "keep = []" },
-	{ "[bounding]\nkept = []\n", "c.toml:2:8", "there is no key kept in bounding", "keep" },
+	{ "[bounding]\nkept = []\n", "c.toml:2:1", "there is no key kept in bounding", "keep" },
 	{ "[bonding]\nkeep = []\n", "c.toml:1:1", "there is no set bonding of capabilities",
 	  "did you mean bounding?" },
 	{ "[[rules]]\npath = '/'\n", "c.toml:1:1", "there is no set rules of capabilities",

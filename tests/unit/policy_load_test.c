@@ -8,14 +8,14 @@
 static const struct {
 	const char *toml, *origin, *message, *hint;
 } bad[] = {
-	{ "limits.fils = 1", "p.toml:1:15", "there is no option limits.fils",
+	{ "limits.fils = 1", "p.toml:1:8", "there is no option limits.fils",
 	  "did you mean limits.files?" },
-	{ "\ntimeout = 5", "p.toml:2:11", "there is no option timeout",
+	{ "\ntimeout = 5", "p.toml:2:1", "there is no option timeout",
 	  "did you mean limits.timeout?" },
-	{ "[limits]\nmax-files = 5", "p.toml:2:13", "there is no option limits.max-files",
+	{ "[limits]\nmax-files = 5", "p.toml:2:1", "there is no option limits.max-files",
 	  "did you mean limits.files?" },
-	{ "nonsense-all-over = 5", "p.toml:1:21", "there is no option nonsense-all-over", NULL },
-	{ "\"limits.files\" = 5", "p.toml:1:18", "there is no option \"limits.files\"",
+	{ "nonsense-all-over = 5", "p.toml:1:1", "there is no option nonsense-all-over", NULL },
+	{ "\"limits.files\" = 5", "p.toml:1:1", "there is no option \"limits.files\"",
 	  "a dot within quotes is part of a name: leave the quotes away" },
 	{ "[limit]\nfiles = 5", "p.toml:1:1", "there is no table limit",
 	  "the tables are: workspace context rootfs process env limits network security" },
@@ -67,9 +67,9 @@ static const struct {
 	{ "[env]\nA = 1", "p.toml:2:5", "env.A: a string is wanted, not an integer", NULL },
 	{ "[env]\nA = \"\\u0000\"", "p.toml:2:5", "env.A: a string with a NUL character in it",
 	  NULL },
-	{ "[env]\n'A=B' = 'x'", "p.toml:2:9", "env: a name is not empty, and has no '=' in it",
+	{ "[env]\n'A=B' = 'x'", "p.toml:2:1", "env: a name is not empty, and has no '=' in it",
 	  NULL },
-	{ "[env]\n'' = 'x'", "p.toml:2:6", "env: a name is not empty, and has no '=' in it", NULL },
+	{ "[env]\n'' = 'x'", "p.toml:2:1", "env: a name is not empty, and has no '=' in it", NULL },
 	{ "network.bind-ports = 80", "p.toml:1:22",
 	  "network.bind-ports: an array of integers is wanted, not an integer", NULL },
 	{ "network.bind-ports = []", "p.toml:1:22",
@@ -109,6 +109,8 @@ END_TEST
 
 START_TEST(json_has_values_that_no_option_takes)
 {
+	expect_error(load_named("{\n  \"mdoe\": \"agent\"}", "p.json", "/base"), -EINVAL, "p.json:2:3",
+		     "there is no option mdoe");
 	expect_error(load_named("{\"mode\": null}", "p.json", "/base"), -EINVAL, "p.json:1:10",
 		     "mode: a string is wanted, not null");
 	expect_error(load_named("{\"limits\": {\"files\": 1e3}}", "p.json", "/base"), -EINVAL,
