@@ -25,16 +25,23 @@ static const struct {
 	  "a path turned into a symbolic link since the policy was applied: apply it again" },
 	{ NUC_OP_BIND, ENOENT, "mount",
 	  "source or target is missing; in a bound directory the target must exist already" },
+	{ NUC_OP_BIND, EINVAL, "mount", "perhaps one is a file, and the other a directory" },
 	{ NUC_OP_BIND, ANY, "mount", NULL },
 	{ NUC_OP_MOUNT, EPERM, "mount",
 	  "in a container, /proc must not be masked (docker: --security-opt systempaths=unconfined)" },
+	{ NUC_OP_MOUNT, ENOENT, "mount",
+	  "nothing is made in a bound directory: choose a target that exists in it, or one outside of it" },
+	{ NUC_OP_MOUNT, EINVAL, "mount", "perhaps the target is a file in a bound directory: choose another" },
 	{ NUC_OP_MOUNT, ANY, "mount", NULL },
 	{ NUC_OP_MKDIR, ELOOP, "mount", "the root file system has a symbolic link there" },
 	{ NUC_OP_MAP_UID, EACCES, "user namespace", "the calling process must be dumpable" },
 	{ NUC_OP_MAP_UID, EPERM, "user namespace", "see nucleus doctor" },
-	{ NUC_OP_CHDIR, EACCES, "mount",
-	  "the sandbox's user may not enter that directory of the host: see its owner and its mode" },
-	{ NUC_OP_CHDIR, ANY, "mount", "the directory to start in must exist inside: see --cwd" },
+	{ NUC_OP_CHDIR, EACCES, "mount", "the sandbox's user may not enter it: choose another by --cwd" },
+	{ NUC_OP_CHDIR, ENOENT, "mount",
+	  "it does not exist inside: show it by --volume DIR:PATH, make it by --tmpfs PATH, or choose "
+	  "another by --cwd" },
+	{ NUC_OP_CHDIR, ENOTDIR, "mount", "it is a file: choose a directory by --cwd" },
+	{ NUC_OP_CHDIR, ANY, "mount", "choose another directory by --cwd" },
 	{ NUC_OP_AUDIT, EBADMSG, "mount audit",
 	  "the kernel mounted something otherwise than the plan says: please report this" },
 	{ NUC_OP_RAISE_AMBIENT, ANY, "capabilities", NULL },
@@ -74,6 +81,63 @@ static const struct {
 	{ NUC_OP_LOOPBACK, ANY, "network", NULL },
 };
 
+/* "bind /srv/x on /data", without options and numbers; NULL: it is about no path of a user's. */
+static char *subject_of(const struct nuc_plan *p, const struct nuc_step *s)
+{
+	if (s->op == NUC_OP_CHDIR)
+		return nuc_strf("start in %s", (const char *)nuc_plan_data(p, s->arg[0]));
+	if (s->op == NUC_OP_MOUNT) {
+		const struct nuc_mount *m = nuc_plan_data(p, s->arg[0]);
+
+		return nuc_strf("mount %s on %s", (const char *)nuc_plan_data(p, m->fstype),
+				(const char *)nuc_plan_data(p, m->dst));
+	}
+	if (s->op == NUC_OP_BIND) {
+		const struct nuc_bind *bind = nuc_plan_data(p, s->arg[0]);
+
+		return nuc_strf("bind %s on %s", (const char *)nuc_plan_data(p, bind->src),
+				(const char *)nuc_plan_data(p, bind->dst));
+	}
+	return NULL;
+}
+
+static const char *origin_of(const struct nuc_plan *p, const struct nuc_step *s)
+{
+	const char *origin = s->origin ? nuc_plan_data(p, s->origin) : "";
+
+	return *origin && strcmp(origin, "default") ? origin : NULL;
+}
+
+/* A directory that the caller gave, and may not enter: which it is on the host, and who said so. */
+static char *hint_of_directory(const struct nuc_plan *p, const char *path, struct nuc_where *where)
+{
+	const struct nuc_step *found = NULL;
+	const struct nuc_bind *bind = NULL;
+	size_t best = 0;
+
+	for (uint32_t i = 0; i < p->n[NUC_PROG_CHILD]; i++) {
+		const struct nuc_step *s = nuc_plan_step(p, p->first[NUC_PROG_CHILD] + i);
+		const char *dst;
+		size_t n;
+
+		if (s->op != NUC_OP_BIND)
+			continue;
+		dst = nuc_plan_data(p, ((const struct nuc_bind *)nuc_plan_data(p, s->arg[0]))->dst);
+		n = strlen(dst);
+		if (n < best || strncmp(path, dst, n) != 0 || (path[n] && path[n] != '/'))
+			continue;
+		best = n;
+		found = s;
+	}
+	if (!found)
+		return NULL;
+	bind = nuc_plan_data(p, found->arg[0]);
+	if (!where->origin)
+		where->origin = origin_of(p, found);
+	return nuc_strf("the sandbox's user may not enter %s%s of the host: see its owner and its mode",
+			(const char *)nuc_plan_data(p, bind->src), path + best);
+}
+
 static int describe(const struct nuc_plan *p, uint32_t step, int code, struct nuc_where *where)
 {
 	const struct nuc_step *s = NULL;
@@ -82,10 +146,7 @@ static int describe(const struct nuc_plan *p, uint32_t step, int code, struct nu
 	if (step >= p->first[NUC_PROG_INIT] + p->n[NUC_PROG_INIT])
 		return -1;
 	s = nuc_plan_step(p, step);
-	if (s->origin)
-		where->origin = nuc_plan_data(p, s->origin);
-	if (where->origin && (!*where->origin || !strcmp(where->origin, "default")))
-		where->origin = NULL;
+	where->origin = origin_of(p, s);
 	for (size_t i = 0; i < NUC_ARRAY_SIZE(meanings); i++)
 		if (meanings[i].op == s->op && (meanings[i].code == code || meanings[i].code == ANY)) {
 			where->layer = meanings[i].layer;
@@ -125,17 +186,23 @@ static char *hint_of_policy(const struct nuc_plan *p)
 int nuc_step_failed(const struct nuc_plan *p, uint32_t step, int code, const char *program,
 		    nucleus_error **ret_err)
 {
-	_cleanup_free_ char *words = NULL, *policy = NULL;
+	_cleanup_free_ char *words = NULL, *hint = NULL, *subject = NULL;
 	struct nuc_where where;
 	int op = describe(p, step, code, &where);
 
-	if (op == NUC_OP_EXEC && code == EACCES) {
-		policy = hint_of_policy(p);
-		where.hint = policy ? policy : where.hint;
-	}
+	/* Where the cause is known the path says enough; else all of the step does. */
+	if (op >= 0 && where.hint)
+		subject = subject_of(p, nuc_plan_step(p, step));
+	if (op == NUC_OP_EXEC && code == EACCES)
+		hint = hint_of_policy(p);
+	if (op == NUC_OP_CHDIR && code == EACCES)
+		hint = hint_of_directory(p, nuc_plan_data(p, nuc_plan_step(p, step)->arg[0]), &where);
+	where.hint = hint ? hint : where.hint;
 	if (op == NUC_OP_EXEC || (op == NUC_OP_EXEC_INIT && code == E2BIG))
 		return nuc_fail(ret_err, -code, &where, "cannot execute '%s': %s", program,
 				strerror(code));
+	if (subject)
+		return nuc_fail(ret_err, -code, &where, "cannot %s: %s", subject, strerror(code));
 	if (nuc_explain_step(p, step, &words) < 0)
 		words = NULL;
 	return nuc_fail(ret_err, -code, &where, "step %u failed: %s: %s", step, words ? words : "?",

@@ -7,7 +7,7 @@
 #include "../run_suite.h"
 
 /* A plan of strict-agent with a volume that somebody wrote in a file. */
-static struct nuc_plan *make_plan(void)
+static struct nuc_plan *plan_with(bool workspace)
 {
 	struct nuc_world w = fake_world(false);
 	nucleus_policy *policy;
@@ -16,10 +16,20 @@ static struct nuc_plan *make_plan(void)
 	ck_assert_int_eq(nucleus_policy_new(&policy), 0);
 	ck_assert_int_eq(nucleus_policy_set(policy, "mode", "strict-agent", NULL), 0);
 	nucleus_policy_set_origin(policy, "policy.toml:7");
-	ck_assert_int_eq(nucleus_policy_set(policy, "volumes", "/home/me/data:/data", NULL), 0);
+	if (workspace)
+		ck_assert_int_eq(nucleus_policy_set(policy, "workspace.path", "/home/me/data", NULL), 0);
+	else
+		ck_assert_int_eq(nucleus_policy_set(policy, "volumes", "/home/me/data:/data", NULL), 0);
+	if (!workspace)
+		ck_assert_int_eq(nucleus_policy_set(policy, "process.cwd", "/data/sub", NULL), 0);
 	ck_assert_int_eq(nuc_compile(policy, &w, &plan, NULL), 0);
 	nucleus_policy_free(policy);
 	return plan;
+}
+
+static struct nuc_plan *make_plan(void)
+{
+	return plan_with(false);
 }
 
 /* The last step with this operation: what a policy asked for comes after what is always there. */
@@ -44,7 +54,16 @@ static const struct {
 	{ NUC_OP_EXEC_INIT, ENOMEM, "init", "Cannot allocate memory", NULL },
 	{ NUC_OP_BIND, ESTALE, "mount", "Stale file handle", "apply it again" },
 	{ NUC_OP_BIND, ELOOP, "mount", "Too many levels", "symbolic link" },
+	{ NUC_OP_BIND, ENOENT, "mount", "cannot bind /home/me/data on /data: No such file", "target must exist" },
+	{ NUC_OP_BIND, EINVAL, "mount", "cannot bind /home/me/data on /data: Invalid", "the other a directory" },
+	/* A cause that is not known: all that the step says. */
 	{ NUC_OP_BIND, EIO, "mount", "Input/output error", NULL },
+	{ NUC_OP_BIND, EIO, "mount", "nosuid", NULL },
+	{ NUC_OP_MOUNT, ENOENT, "mount", "cannot mount ", "bound directory" },
+	{ NUC_OP_CHDIR, ENOENT, "mount", "cannot start in /data/sub: No such file", "--tmpfs PATH" },
+	{ NUC_OP_CHDIR, ENOTDIR, "mount", "cannot start in /data/sub: Not a directory", "it is a file" },
+	{ NUC_OP_CHDIR, EACCES, "mount", "cannot start in /data/sub: Permission denied",
+	  "may not enter /home/me/data/sub of the host" },
 	{ NUC_OP_AUDIT, EBADMSG, "mount audit", "Bad message", "please report this" },
 	{ NUC_OP_FORK, EAGAIN, "process", "temporarily unavailable", "limits.processes" },
 	{ NUC_OP_SECCOMP, EINVAL, "seccomp", "Invalid argument", NULL },
@@ -89,6 +108,18 @@ START_TEST(a_step_that_an_option_made_names_its_place)
 			 strstr(nucleus_error_message(e), "/data");
 	}
 	ck_assert(found);
+}
+END_TEST
+
+/* What nobody asked for fails in a directory that somebody gave. */
+START_TEST(a_directory_that_cannot_be_entered_names_who_gave_it)
+{
+	_cleanup_free_ struct nuc_plan *p = plan_with(true);
+	_cleanup_error_ nucleus_error *e = NULL;
+
+	nuc_step_failed(p, step_of(p, NUC_OP_CHDIR), EACCES, "prog", &e);
+	ck_assert_str_eq(nucleus_error_message(e), "cannot start in /workspace: Permission denied");
+	ck_assert_str_eq(nucleus_error_origin(e), "policy.toml:7");
 }
 END_TEST
 
@@ -189,6 +220,7 @@ int main(void)
 
 	tcase_add_loop_test(t, a_failed_step_says_what_and_why, 0, NUC_ARRAY_SIZE(steps));
 	tcase_add_test(t, a_step_that_an_option_made_names_its_place);
+	tcase_add_test(t, a_directory_that_cannot_be_entered_names_who_gave_it);
 	tcase_add_test(t, a_killed_launch_names_the_step_it_had_come_to);
 	tcase_add_test(t, a_refused_clone_has_a_mend);
 	tcase_add_test(t, an_exec_refused_under_a_landlock_policy_names_it);
