@@ -380,8 +380,7 @@ static void check_cgroup(struct report *r)
 		add(r, "cgroup", false, DEGRADED,
 		    nuc_strf("%s; %s has no memory and pids controllers (has: %s)", layout, p->path,
 			     p->controllers[0] ? p->controllers : "none"),
-		    "limits need them in version 2: a pure version 2 host is booted with "
-		    "systemd.unified_cgroup_hierarchy=1; a unit has them with Delegate=yes");
+		    nuc_cgroup_refused_mend(NUC_CGROUP_NO_CONTROLLERS));
 	else
 		add(r, "cgroup", false, OK,
 		    nuc_strf("%s; limits of %s, below %s%s", layout, p->controllers, p->path,

@@ -21,6 +21,7 @@ enum nuc_cgroup_refused {
 	NUC_CGROUP_NOT_MOUNTED,	  /* no version 2 hierarchy in this mount namespace */
 	NUC_CGROUP_OUTSIDE,	  /* the caller's group is outside of what is mounted */
 	NUC_CGROUP_READ_ONLY,
+	NUC_CGROUP_NO_CONTROLLERS, /* nobody can limit anything in this hierarchy */
 	NUC_CGROUP_NOT_DELEGATED, /* the caller may not make groups anywhere above its own */
 	NUC_CGROUP_BOUNDED,	  /* a group between has limits, which a sandbox would leave */
 };
@@ -45,7 +46,7 @@ struct nuc_cgroup_place {
  */
 int nuc_cgroup_find(uid_t uid, struct nuc_cgroup_place *ret);
 
-/* Static strings for a person. */
+/* Static strings for a person; the mend names systemd where that runs. */
 const char *nuc_cgroup_refused_why(enum nuc_cgroup_refused refused);
 const char *nuc_cgroup_refused_mend(enum nuc_cgroup_refused refused);
 /* Whether a list of words separated by blanks has one. */

@@ -10,22 +10,34 @@
 
 static const struct {
 	const char *why, *mend;
+	const char *by_hand; /* where no systemd runs; NULL: the same */
 } refusals[] = {
-	[NUC_CGROUP_OK] = { "nothing refuses it", "nothing to do" },
+	[NUC_CGROUP_OK] = { "nothing refuses it", "nothing to do", NULL },
 	[NUC_CGROUP_NOT_MOUNTED] = { "no cgroup version 2 hierarchy is mounted",
 				     "mount -t cgroup2 none /sys/fs/cgroup, or boot with "
-				     "systemd.unified_cgroup_hierarchy=1" },
+				     "systemd.unified_cgroup_hierarchy=1",
+				     "mount -t cgroup2 none /sys/fs/cgroup" },
 	[NUC_CGROUP_OUTSIDE] = { "the caller's cgroup is outside of the mounted hierarchy",
-				 "give the container a cgroup namespace of its own" },
+				 "give the container a cgroup namespace of its own", NULL },
 	[NUC_CGROUP_READ_ONLY] = { "the cgroup hierarchy is mounted read-only",
 				   "have the container's cgroups delegated to it and mounted "
-				   "writable" },
+				   "writable",
+				   NULL },
+	[NUC_CGROUP_NO_CONTROLLERS] = { "the version 2 hierarchy has no controllers for limits",
+					"limits need them in version 2: a pure version 2 host is booted with "
+					"systemd.unified_cgroup_hierarchy=1; a unit has them with Delegate=yes",
+					"limits need them in version 2: boot with cgroup_no_v1=all, or give the "
+					"container's group those of its host" },
 	[NUC_CGROUP_NOT_DELEGATED] = { "no cgroup is delegated to this user",
 				       "start it by `systemd-run --user --scope -p Delegate=yes`, "
-				       "or in a unit with Delegate=yes" },
+				       "or in a unit with Delegate=yes",
+				       "have root make a group that belongs to this user, with its cgroup.procs and "
+				       "cgroup.subtree_control, and put the caller into it: cgroups(7), delegation" },
 	[NUC_CGROUP_BOUNDED] = { "the caller's group has limits of its own, which a sandbox beside it "
 				 "would not be under",
-				 "delegate that group (systemd: Delegate=yes), so that sandboxes are in it" },
+				 "delegate that group (systemd: Delegate=yes), so that sandboxes are in it",
+				 "mark that group as the caller's, so that sandboxes are in it: setfattr -n "
+				 "user.delegate -v 1" },
 };
 
 const char *nuc_cgroup_refused_why(enum nuc_cgroup_refused refused)
@@ -35,7 +47,10 @@ const char *nuc_cgroup_refused_why(enum nuc_cgroup_refused refused)
 
 const char *nuc_cgroup_refused_mend(enum nuc_cgroup_refused refused)
 {
-	return refusals[refused].mend;
+	const char *by_hand = refusals[refused].by_hand;
+
+	/* As sd_booted(3) asks. */
+	return by_hand && access("/run/systemd/system", F_OK) < 0 ? by_hand : refusals[refused].mend;
 }
 
 bool nuc_cgroup_has(const char *controllers, const char *name)
@@ -235,6 +250,21 @@ static void choose(const char *mount, char *path, uid_t uid, struct nuc_cgroup_p
 	}
 }
 
+/* What root itself has not no delegation gives. */
+static bool is_bare(const char *mount)
+{
+	static const char *const wanted[] = { "memory", "pids", "cpu", "io" };
+	_cleanup_close_ int dir = open(mount, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	char controllers[128];
+
+	if (dir < 0 || read_line(dir, "cgroup.controllers", controllers, sizeof(controllers)) < 0)
+		return false;
+	for (size_t i = 0; i < NUC_ARRAY_SIZE(wanted); i++)
+		if (nuc_cgroup_has(controllers, wanted[i]))
+			return false;
+	return true;
+}
+
 int nuc_cgroup_find(uid_t uid, struct nuc_cgroup_place *ret)
 {
 	_cleanup_free_ char *mountinfo = NULL, *groups = NULL;
@@ -251,6 +281,8 @@ int nuc_cgroup_find(uid_t uid, struct nuc_cgroup_place *ret)
 		p->refused = nuc_cgroup_locate(mountinfo, groups, mount, path);
 	if (p->refused == NUC_CGROUP_OK)
 		choose(mount, path, uid, p);
+	if (p->refused == NUC_CGROUP_NOT_DELEGATED && is_bare(mount))
+		p->refused = NUC_CGROUP_NO_CONTROLLERS;
 	if (p->refused == NUC_CGROUP_OK) {
 		dir = open(p->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		if (dir < 0 ||
