@@ -27,14 +27,23 @@ static int check_document(const char *bytes, size_t len, const char *name, struc
 {
 	_cleanup_policy_ nucleus_policy *policy = NULL;
 	_cleanup_doc_ struct nuc_doc *doc = NULL;
+	const char *refused;
 	int r;
 
-	(void)report;
 	r = nucleus_policy_new(&policy);
 	if (r == 0)
 		r = nuc_doc_parse(bytes, len, name, &doc, ret_err);
 	/* Relative paths could start anywhere: they are not looked at. */
-	return r < 0 ? r : nuc_policy_add_document(policy, doc, name, "/", ret_err);
+	if (r == 0)
+		r = nuc_policy_add_document(policy, doc, name, "/", ret_err);
+	if (r < 0)
+		return r;
+	refused = nuc_mode_refused(nuc_policy_mode(policy));
+	if (refused)
+		nuc_buf_printf(report, "%s: nothing starts in mode %s: %s\n",
+			       nuc_policy_origin(policy, NUC_OPT_MODE),
+			       nuc_mode_name(nuc_policy_mode(policy)), refused);
+	return 0;
 }
 
 /* ---- seccomp profiles ----------------------------------------------------------------------- */

@@ -34,10 +34,9 @@ static int check_mode(struct nuc_builder *b)
 {
 	const nucleus_policy *p = b->policy;
 
-	if (nuc_mode_need(b->mode, NUC_MECH_ROOTFS) == NUC_NEED_REQUIRED)
+	if (nuc_mode_refused(b->mode))
 		return nuc_b_missing(b, NUC_MECH_ROOTFS, nuc_policy_origin(p, NUC_OPT_MODE),
-				     "this release has no root file system attestation yet",
-				     "use mode strict-agent");
+				     nuc_mode_refused(b->mode), "use mode strict-agent");
 	if (nuc_policy_int(p, NUC_OPT_NETWORK) == 1) {
 		const char *origin = nuc_policy_origin(p, NUC_OPT_NETWORK);
 

@@ -42,10 +42,11 @@ static const struct {
 	int landlock_min_abi;
 	/* That no program decides what the next one is granted. */
 	enum nuc_need unchosen;
+	const char *refused;
 } modes[NUC_MODE__COUNT] = {
-	[NUC_MODE_AGENT] = { "agent", 1, BEST },
-	[NUC_MODE_STRICT_AGENT] = { "strict-agent", 1, MUST },
-	[NUC_MODE_PRODUCTION] = { "production", 3, MUST },
+	[NUC_MODE_AGENT] = { "agent", 1, BEST, NULL },
+	[NUC_MODE_STRICT_AGENT] = { "strict-agent", 1, MUST, NULL },
+	[NUC_MODE_PRODUCTION] = { "production", 3, MUST, "this release has no root file system attestation yet" },
 };
 
 enum nuc_need nuc_mode_need(enum nuc_mode mode, enum nuc_mechanism mechanism)
@@ -61,6 +62,11 @@ int nuc_mode_landlock_min_abi(enum nuc_mode mode)
 enum nuc_need nuc_mode_unchosen(enum nuc_mode mode)
 {
 	return modes[mode].unchosen;
+}
+
+const char *nuc_mode_refused(enum nuc_mode mode)
+{
+	return modes[mode].refused;
 }
 
 const char *nuc_mode_name(enum nuc_mode mode)

@@ -128,5 +128,7 @@ enum nuc_need nuc_mode_need(enum nuc_mode mode, enum nuc_mechanism mechanism);
 int nuc_mode_landlock_min_abi(enum nuc_mode mode);
 /* What of a start a program could have chosen that ran before: a volume, the policy. BEST_EFFORT: a warning. */
 enum nuc_need nuc_mode_unchosen(enum nuc_mode mode);
+/* Why this release starts nothing in it; NULL: it does. */
+const char *nuc_mode_refused(enum nuc_mode mode);
 const char *nuc_mode_name(enum nuc_mode mode);
 const char *nuc_mechanism_name(enum nuc_mechanism mechanism);	/* "user namespace", "Landlock" */

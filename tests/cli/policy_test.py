@@ -35,6 +35,12 @@ class Policy(Case):
         self.assertIn("none.toml: ", r.stderr)
         self.refused("policy", "check")
 
+    def test_check_notes_a_mode_in_which_nothing_starts(self):
+        path = self.file("prod.toml", 'mode = "production"\n')
+        lines = self.good("policy", "check", path).splitlines()
+        self.assertEqual(lines[0], path + ": ok")
+        self.assertRegex(lines[1], "^%s:1:8: nothing starts in mode production: " % re.escape(path))
+
     def test_check_hints_at_the_nearest_key(self):
         bad = self.file("bad.toml", '[limits]\ntimout = "3s"\n')
         r = self.nucleus("policy", "check", bad)
