@@ -218,6 +218,8 @@ void cli_print_error(const nucleus_error *error);
 void cli_warn(const char *message);
 /* A line on standard error, without what moves a terminal. */
 void cli_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* Of the character in UTF-8 that begins here; 0 when the bytes are none (RFC 3629). */
+size_t cli_utf8_length(const unsigned char *s);
 /* Writes text, ended by a newline, to standard output. 0 or an exit status. */
 int cli_print(const char *text);
 /* Sees to it that what was printed has arrived. 0 or an exit status. */

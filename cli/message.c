@@ -17,16 +17,16 @@ static void vsay(const char *fmt, va_list ap)
 		fputs("nucleus: out of memory\n", stderr);
 		return;
 	}
-	for (char *c = line; *c; c++) {
+	for (char *c = line; *c;) {
 		const unsigned char *u = (const unsigned char *)c;
+		size_t n = cli_utf8_length(u);
 
-		if (*u < 0x20 || *u == 0x7f) {
-			*c = '?';
-		} else if (u[0] == 0xc2 && u[1] >= 0x80 && u[1] <= 0x9f) {
-			/* C1 in UTF-8: U+009B begins a sequence as ESC [ does. */
-			c[0] = c[1] = '?';
-			c++;
+		/* C1 in UTF-8: U+009B begins a sequence as ESC [ does, and a terminal may take 0x9B so. */
+		if (!n || *u < 0x20 || *u == 0x7f || (u[0] == 0xc2 && u[1] <= 0x9f)) {
+			n = n ? n : 1;
+			memset(c, '?', n);
 		}
+		c += n;
 	}
 	fprintf(stderr, "%s\n", line);
 }

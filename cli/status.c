@@ -15,8 +15,7 @@ void cli_status_open(int fd)
 	status_fd = fd;
 }
 
-/* Of the character that begins here; 0 when the bytes are none (RFC 3629). */
-static size_t utf8_length(const unsigned char *s)
+size_t cli_utf8_length(const unsigned char *s)
 {
 	size_t n;
 
@@ -51,7 +50,7 @@ static void put_string(FILE *out, const char *string)
 	}
 	putc('"', out);
 	while (*s) {
-		size_t n = utf8_length(s);
+		size_t n = cli_utf8_length(s);
 
 		if (n == 0) {
 			fputs("\\ufffd", out);

@@ -155,9 +155,7 @@ static int print_text(const char *asked, const struct nuc_answer *a, char **ret)
 
 	if (!query)
 		return -ENOMEM;
-	for (char *s = query; *s; s++)
-		if ((unsigned char)*s < 0x20 || *s == 0x7f)
-			*s = '?';
+	nuc_tame(query);
 	if (!a->refused)
 		nuc_buf_printf(&b, "%s: allowed%s", query, a->partly ? " for some arguments" : "");
 	else if (a->kills)

@@ -105,6 +105,8 @@ void nuc_buf_free(struct nuc_buf *b);
 /* printf into a new string; NULL when there is no memory. */
 char *nuc_strf(const char *fmt, ...) NUC_PRINTF(1, 2);
 
+/* What programs named may move a terminal: '?' for each byte of what is no printable UTF-8. NULL is allowed. */
+void nuc_tame(char *s);
 /* Whether the bytes are valid UTF-8 (RFC 3629: no surrogates, no overlong forms). */
 bool nuc_utf8_valid(const char *s, size_t len);
 /*

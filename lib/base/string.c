@@ -228,6 +228,20 @@ static bool is_harmless(uint32_t c)
 	return true;
 }
 
+void nuc_tame(char *s)
+{
+	while (s && *s) {
+		uint32_t c = 0;
+		size_t n = decode(s, strlen(s), &c);
+
+		if (!n || !is_harmless(c)) {
+			n = n ? n : 1;
+			memset(s, '?', n);
+		}
+		s += n;
+	}
+}
+
 void nuc_buf_escaped(struct nuc_buf *b, const char *s, size_t len, bool backslash)
 {
 	while (len) {

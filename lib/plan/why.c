@@ -112,14 +112,6 @@ static char *whole_rule(const struct nuc_why_state *w, size_t picked)
 	return s;
 }
 
-/* Links in a workspace are written by whoever: their names may hold what moves a terminal. */
-static void tame(char *s)
-{
-	for (; s && *s; s++)
-		if ((unsigned char)*s < 0x20 || *s == 0x7f)
-			*s = '?';
-}
-
 static int conclude(struct nuc_why_state *w, struct nuc_answer *ret)
 {
 	struct nuc_answer a = { .certainty = w->inferred ? NUC_INFERRED : NUC_CERTAIN,
@@ -142,8 +134,9 @@ static int conclude(struct nuc_why_state *w, struct nuc_answer *ret)
 		a.rule = NUC_TAKE_PTR(w->allowed);
 		origin = w->allowed_origin;
 	}
-	tame(a.rule);
-	tame(a.fix);
+	/* Links in a workspace are written by whoever. */
+	nuc_tame(a.rule);
+	nuc_tame(a.fix);
 	a.origin = origin ? strdup(origin) : NULL;
 	if (!a.rule || (origin && !a.origin)) {
 		nuc_answer_done(&a);

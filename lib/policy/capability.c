@@ -93,13 +93,20 @@ static const char *name_at(size_t i, void *arg)
 
 const char *nuc_capability_nearest(const char *name)
 {
+	const char *begun = NULL;
 	char upper[32];
-	size_t n = 0;
+	size_t n = 0, names = 0;
 
 	for (const char *s = plain(name); *s && n < sizeof(upper) - 1; s++)
 		upper[n++] = *s >= 'a' && *s <= 'z' ? (char)(*s - 32) : *s == '-' ? '_' : *s;
 	upper[n] = '\0';
-	return nuc_nearest(upper, name_at, NULL);
+	for (size_t i = 0; i < NUC_ARRAY_SIZE(table); i++)
+		if (!strncmp(table[i].name, upper, n)) {
+			begun = table[i].name;
+			names++;
+		}
+	/* "NET_BIND": the beginning of one alone is as good as a wrong letter. */
+	return names == 1 ? begun : nuc_nearest(upper, name_at, NULL);
 }
 
 void nuc_capability_names(struct nuc_buf *b, uint64_t set, const char *between)

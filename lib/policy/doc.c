@@ -206,7 +206,7 @@ static int check_kind(const struct stat *st, bool pipe_allowed, const char *name
 	const struct nuc_where where = {
 		"policy", "file", name,
 		pipe_allowed ? "give a regular file or a pipe" :
-			       "give a regular file; a pipe can be given by its descriptor"
+			       "give a regular file; a pipe can be given by its descriptor: --config-fd N"
 	};
 	const char *kind = S_ISFIFO(st->st_mode) ? "a pipe" :
 			   S_ISSOCK(st->st_mode) ? "a socket" :

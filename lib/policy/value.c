@@ -382,7 +382,7 @@ static int read_variable(const struct nuc_source *src, const struct nuc_option *
 	if (!strchr(text, '='))
 		return nuc_source_fail(
 			src, -EINVAL,
-			"to pass a variable that is set outside, use process.env-pass",
+			"to pass a variable that is set outside: --env-pass NAME, or process.env-pass",
 			"%s: NAME=VALUE is wanted, and there is no '='", o->key);
 	return take(src, strdup(text), ret);
 }

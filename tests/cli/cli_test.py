@@ -91,6 +91,12 @@ class Words(Case):
     def test_control_characters_do_not_reach_the_terminal(self):
         self.assertNotIn("\x1b", self.refused("run", "--\x1b[31m", "ls"))
         self.assertNotIn("\x1b", self.refused("\x1b[31m"))
+        # Nor what is no UTF-8, whose bytes an older terminal takes for such (0x9b).
+        for word in b"--\x9b31m", b"--\xff", b"--\xc2\x9b", b"--\xe2\x82":
+            self.assertRegex(self.refused("run", word, "ls"), r"unknown flag --\?+(31m)?\n")
+        self.assertIn("unknown flag --\u20ac", self.refused("run", b"--\xe2\x82\xac", "ls"))
+        r = self.nucleus("why", b"open:/\xff")
+        self.assertIn("open:/?: ", r.stdout)
 
     def test_missing_program(self):
         for args in (["run"], ["create"], ["run", "-q", "--"], ["run", "--timeout", "3"]):

@@ -84,6 +84,8 @@ static const struct {
 	  "there is no capability NET_BIND_SERVIC", "did you mean CAP_NET_BIND_SERVICE?" },
 	{ "bounding.keep = ['cap_sys-admin']", "c.toml:1:18", "there is no capability cap_sys-admin",
 	  "did you mean CAP_SYS_ADMIN?" },
+	{ "bounding.keep = ['CAP_NET_BIND']", "c.toml:1:18", "there is no capability CAP_NET_BIND",
+	  "did you mean CAP_NET_BIND_SERVICE?" },
 	{ "bounding.keep = ['ALL']", "c.toml:1:18", "there is no word for all capabilities",
 	  "name those" },
 	{ "bounding.keep = ['']", "c.toml:1:18", "there is no capability ", "capabilities(7)" },
