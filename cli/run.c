@@ -163,18 +163,17 @@ static bool shares_input(void)
 /* Not from the run that reads it, but from the next one: a plan that is required says what it has to say. */
 static int check_config(const nucleus_sandbox *sandbox, const struct cli_args *args)
 {
-	_cleanup_error_ nucleus_error *error = NULL;
-	int r;
+	for (size_t i = 0; i < args->n_configs && !args->require_plan; i++) {
+		_cleanup_error_ nucleus_error *error = NULL;
+		int r = nucleus_sandbox_check_input(sandbox, args->configs[i], "--config", &error);
 
-	if (!args->config || args->require_plan)
-		return 0;
-	r = nucleus_sandbox_check_input(sandbox, args->config, "--config", &error);
-	if (r < 0)
-		return cli_fail_library(r, error);
-	if (r > 0 && !args->quiet)
-		cli_say("nucleus: warning: --config: the program could write to %s, and the next run would obey "
-			"it; keep it outside of what the program can write to, or use --require-plan",
-			args->config);
+		if (r < 0)
+			return cli_fail_library(r, error);
+		if (r > 0 && !args->quiet)
+			cli_say("nucleus: warning: --config: the program could write to %s, and the next run would obey "
+				"it; keep it outside of what the program can write to, or use --require-plan",
+				args->configs[i]);
+	}
 	return 0;
 }
 

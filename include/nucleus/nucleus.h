@@ -426,8 +426,14 @@ NUCLEUS_API int nucleus_cgroup_settle(const nucleus_policy *policy, nucleus_erro
  */
 NUCLEUS_API int nucleus_cleanup(nucleus_error **ret_err);
 
-#define NUCLEUS_STDIO_OWN (-1)  /**< the caller's own at the time of the spawn; where closed, /dev/null */
+/**
+ * The caller's own at the time of the spawn; where closed, /dev/null. Of a caller without capabilities, a program can open a
+ * pipe that is its standard input for writing, too (/proc/self/fd/0): a caller that reads requests from its own
+ * gives NUCLEUS_STDIO_NULL, or a pipe or socket that nobody else reads.
+ */
+#define NUCLEUS_STDIO_OWN (-1)
 #define NUCLEUS_STDIO_NULL (-2) /**< /dev/null */
+
 /**
  * nucleus_sandbox_set_stdio - the descriptors that become the program's 0, 1 and 2
  * @in, @out, @err: a descriptor, NUCLEUS_STDIO_OWN (also before this is called), or NUCLEUS_STDIO_NULL

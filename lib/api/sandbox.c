@@ -123,9 +123,12 @@ int nucleus_sandbox_check_input(const nucleus_sandbox *s, const char *path, cons
 	const struct nuc_where where = { "launch", "file", origin,
 					 "keep it outside of what the program can write to, or say which plan is "
 					 "meant: `nucleus explain --hash`, --require-plan" };
-	int r = nucleus_sandbox_can_write(s, path);
 	enum nuc_mode mode;
+	int r;
 
+	if (!s || !s->prepared || !path)
+		return fail_null(ret_err, "launch", "a sandbox with a policy, and a path are");
+	r = nucleus_sandbox_can_write(s, path);
 	if (r < 0)
 		return nuc_fail(ret_err, r, &where, "cannot follow %s: %s", path, strerror(-r));
 	if (r == 0)

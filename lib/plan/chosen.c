@@ -39,7 +39,7 @@ static int check_source(struct nuc_builder *b, const struct nuc_indirect *s)
 		return nuc_b_fail(b, -ESTALE, "mount", s->origin, "start it again", "%s was replaced just now",
 				  s->path);
 	}
-	what = nuc_strf("%s, which the symbolic link %s decides about, and the program can replace that", s->path,
+	what = nuc_strf("%s: the program can replace the symbolic link %s, which decides where it leads", s->path,
 			link);
 	return what ? refuse(b, "mount", s->origin,
 			     "name the path itself, or keep the link outside of what the program can write to", what)
@@ -54,7 +54,7 @@ static int check_file(struct nuc_builder *b, const char *path, const char *origi
 
 	if (r <= 0)
 		return r < 0 ? cannot_look(b, r, path, origin) : 0;
-	what = nuc_strf("%s, for the program could write to %s, or put another in its place", path, name);
+	what = nuc_strf("%s: the program could write to %s, or put another in its place", path, name);
 	return what ? refuse(b, "file", origin, mend, what) : -ENOMEM;
 }
 

@@ -45,8 +45,8 @@ void nuc_tree_listing_free(struct nuc_tree_listing *listing);
  * every later change shows, on both sides.
  *
  * -EFBIG past a limit (or RLIMIT_FSIZE, which would raise SIGXFSZ), -ENAMETOOLONG past the depth,
- * -EXDEV for a mount point below `src`, -EOPNOTSUPP for a special file, -EPERM for a hard link with
- * which a tree's owner would have root read another user's file, -ESTALE, or an errno of the
+ * -EXDEV for a mount point below `src`, -EOPNOTSUPP for a special file, -EPERM for a file which a
+ * tree's owner would have root read for it, -ESTALE, or an errno of the
  * system. On failure `dst` holds some part; it is the caller's to throw away.
  */
 int nuc_tree_copy(int src, int dst, const struct nuc_copy_params *params,

@@ -14,7 +14,7 @@ enum {
 	NUC_TREE_SIZE = 4096,	/* max_bytes */
 	NUC_TREE_FILES,		/* max_files */
 	NUC_TREE_FSIZE,		/* RLIMIT_FSIZE */
-	NUC_TREE_PLANTED,	/* a hard link to a file that the tree's owner cannot read */
+	NUC_TREE_PLANTED,	/* another user's file, which the tree's owner cannot read */
 };
 
 /* What tells one version of an entry from another. The ctime is what nobody can set back. */
