@@ -23,13 +23,10 @@ struct nuc_shared_plan *nuc_shared_plan_ref(struct nuc_shared_plan *shared);
 /* NULL is allowed. */
 void nuc_shared_plan_unref(struct nuc_shared_plan *shared);
 
-/*
- * A process, as one that was forked from it is not: the number alone may be the same (CLONE_NEWPID). Where the
- * namespace is not known, it is 0.
- */
+/* A process, as one that was forked from it is not, though it may have the same number (CLONE_NEWPID). */
 struct nuc_owner {
-	pid_t pid;
-	uint64_t pids;		/* its pid namespace */
+	uint64_t number;	/* of all that were forked from one another it is this one's; see owner.c */
+	pid_t pid;		/* where there was no memory for that */
 };
 struct nuc_owner nuc_owner_now(void);
 bool nuc_owner_is_now(const struct nuc_owner *o);

@@ -66,19 +66,6 @@ void nuc_status_done(struct nuc_status *s)
 	*s = (struct nuc_status){ .fd = -1 };
 }
 
-struct nuc_owner nuc_owner_now(void)
-{
-	return (struct nuc_owner){ .pid = getpid(), .pids = nuc_namespace_of_thread("pid") };
-}
-
-bool nuc_owner_is_now(const struct nuc_owner *o)
-{
-	const struct nuc_owner now = nuc_owner_now();
-
-	return o->pid == now.pid &&
-	       (!o->pids || !now.pids || o->pids == now.pids);
-}
-
 int nuc_status_own(struct nuc_status *s, struct nuc_owner *owner)
 {
 	const uint32_t size = s->size;
