@@ -85,7 +85,7 @@ def _of_marker(item: pytest.Item, defaults: Mapping[str, Any]) -> Dict[str, Any]
 
 def make(request: pytest.FixtureRequest, workspace: pathlib.Path) -> Sandbox:
     """The object of one test."""
-    defaults = {"mode": _options.mode(request.config), "workspace_path": workspace}
+    defaults: Dict[str, Any] = {"mode": _options.mode(request.config), "workspace_path": workspace}
     if request.node.get_closest_marker("sandbox") is None:
         options = defaults
     else:
