@@ -37,7 +37,7 @@ int main(int argc, char **argv)
 	else if (!waited)
 		fprintf(stderr, "out of memory\n");
 	else if (outcome == NUCLEUS_OUTCOME_SIGNALLED)
-		fprintf(stderr, "%s: ended by signal %d (%s)\n", argv[2], code, strsignal(code));
+		fprintf(stderr, "%s: ended by signal %d\n", argv[2], code);
 	else if (outcome == NUCLEUS_OUTCOME_TIMEOUT)
 		fprintf(stderr, "%s: ended after five minutes\n", argv[2]);
 	else if (outcome != NUCLEUS_OUTCOME_EXITED)

@@ -54,8 +54,8 @@ check "the last commit's library is built" library "$scratch/head"
 check "it does not differ from itself" compatible "$scratch/head" "$scratch/head/b" "$scratch/head" \
 	"$scratch/head/b"
 check "a symbol that is gone is found" variant '/nucleus_process_stats;/d' nucleus_process_stats lib/libnucleus.sym
-check "another type of a parameter is found" variant 's/int timeout_ms/long timeout_ms/' nucleus_process_wait \
-	include/nucleus/nucleus.h lib/process/process.c
+check "another type of a parameter is found" variant 's/, int on)/, long on)/' nucleus_sandbox_set_timing \
+	include/nucleus/nucleus.h lib/api/sandbox.c
 
 # ---- the last tag ------------------------------------------------------------------------------------------
 
