@@ -79,11 +79,15 @@ static long receive(int fd, void *to, uint64_t len, struct rights *rights, uint3
 }
 
 /*
- * Waits at most so many milliseconds; 1: something has come, 0: nothing has.
+ * 1: something has come, 0: nothing has yet, unless it waits. Not poll(2): when a stopped process goes on, the
+ * kernel would make another call of it, restart_syscall(2), and a filter is asked about that, too.
  * The end of the caller shows on its pidfd only: some process that it has forked may hold its end, too.
  */
-static long await_for(const struct nuc_context *c, long milliseconds)
+static long look(const struct nuc_context *c, int waits)
 {
+	static const struct {
+		int64_t sec, nsec;
+	} now = { 0, 0 };
 	struct {
 		int32_t fd;
 		int16_t events, revents;
@@ -94,7 +98,7 @@ static long await_for(const struct nuc_context *c, long milliseconds)
 	fds[1].fd = c->caller_fd;
 	fds[0].events = fds[1].events = POLLIN;
 	fds[0].revents = fds[1].revents = 0; /* analysers do not see what a raw system call writes */
-	r = nuc_sys(__NR_poll, fds, 2, milliseconds);
+	r = nuc_sys(__NR_ppoll, fds, 2, waits ? 0 : &now, 0, 0);
 	if (r < 0)
 		return r;
 	return fds[1].revents ? -ECANCELED : fds[0].revents != 0;
@@ -102,7 +106,7 @@ static long await_for(const struct nuc_context *c, long milliseconds)
 
 static long await(const struct nuc_context *c)
 {
-	return await_for(c, -1);
+	return look(c, 1);
 }
 
 static long receive_all(const struct nuc_context *c, char *to, uint64_t len)
@@ -161,7 +165,7 @@ static long await_orders(const struct nuc_context *c)
 	static const struct {
 		int64_t sec, nsec;
 	} patience = { 0, 20000000 };
-	long r = await_for(c, 0);
+	long r = look(c, 0);
 
 	if (r)
 		return r;

@@ -16,7 +16,7 @@ struct nuc_order {
  * What the process that is to execute the program calls under its filter: waits for it, takes it, notes when, and
  * looks up again where it is to start. The directory may have been replaced meanwhile.
  */
-#define NUC_WAITS_BY { __NR_poll, __NR_recvmsg, __NR_dup3, __NR_close, __NR_clock_gettime, __NR_chdir }
+#define NUC_WAITS_BY { __NR_ppoll, __NR_recvmsg, __NR_dup3, __NR_close, __NR_clock_gettime, __NR_chdir }
 enum { NUC_ORDER_REPORT, NUC_ORDER_CONTROL, NUC_ORDER_STATUS, NUC_ORDER_FDS, NUC_ORDER_MAX = NUC_ORDER_FDS + 2 };
 
 /* The maker to the caller, in the order of the orders. With it the pidfd, unless it failed. */

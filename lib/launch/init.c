@@ -211,12 +211,24 @@ static long start_ahead(uint32_t fork_at)
 	return nuc_clone3(&args, sizeof(args), program_main, (void *)(uintptr_t)(fork_at + 1));
 }
 
-/* Until it has executed its program, or is gone: without one, and without saying why, it was killed. */
+/*
+ * Until it has executed its program, or is gone: without one, and without saying why, it was killed. It watches the
+ * caller as long as it waits; one that was stopped, or hangs, is no reason to outlive that.
+ */
 static void await_exec(void)
 {
+	const struct timespec64 a_while = { 10, 0 }, now = { 0, 0 };
+	struct {
+		int32_t fd;
+		int16_t events, revents;
+	} caller = { ctx.caller_fd, POLLIN, 0 };
+
 	/* The kernel clears it when the process leaves this memory (clone(2), CLONE_CHILD_CLEARTID). */
-	while (unstarted)
-		nuc_sys(__NR_futex, &unstarted, 0 /* FUTEX_WAIT */, 1);
+	while (unstarted) {
+		if (nuc_sys(__NR_futex, &unstarted, 0 /* FUTEX_WAIT */, 1, &a_while) == -ETIMEDOUT &&
+		    nuc_sys(__NR_ppoll, &caller, 1, &now, 0, 0) > 0)
+			quit(127);
+	}
 	ctx.control_fd = -1;
 	if (!given && !progress->exec_failed)
 		quit(127);
@@ -259,8 +271,7 @@ static int reap_others(void)
 			return r == -ECHILD;
 		if (r > 0)
 			continue;
-		nuc_sys(__NR_rt_sigtimedwait, &ended, 0, &a_while, 8);
-		patience--;
+		patience -= nuc_sys(__NR_rt_sigtimedwait, &ended, 0, &a_while, 8) == -EAGAIN;
 	}
 	return 0;
 }

@@ -170,7 +170,7 @@ END_TEST
 /* Under a filter that refuses a call which it makes on the way to its program, init forks when that is there. */
 START_TEST(a_process_waits_under_its_filter_only_if_that_lets_it)
 {
-	static const char *const calls[] = { "poll", "recvmsg", "dup3", "clock_gettime", "chdir" };
+	static const char *const calls[] = { "ppoll", "recvmsg", "dup3", "clock_gettime", "chdir" };
 	char path[] = "/tmp/nucleus-ahead-XXXXXX", option[80], profile[160];
 	int fd = mkstemp(path);
 
@@ -196,6 +196,36 @@ START_TEST(a_process_waits_under_its_filter_only_if_that_lets_it)
 }
 END_TEST
 
+/* A process that is stopped, as by a freezer or a debugger, and goes on: no other call is made for it than before. */
+START_TEST(one_that_was_stopped_waits_on)
+{
+	char path[] = "/tmp/nucleus-ahead-XXXXXX", option[80];
+	int fd = mkstemp(path);
+	pid_t waiting;
+
+	ck_assert_int_ge(fd, 0);
+	close(fd);
+	write_file(path, "{\"defaultAction\": \"SCMP_ACT_ALLOW\", \"syscalls\": [{\"names\": [\"restart_syscall\"],"
+			 "\"action\": \"SCMP_ACT_ERRNO\", \"errnoRet\": 1}]}");
+	nucleus_sandbox_free(sandbox);
+	snprintf(option, sizeof(option), "security.seccomp-profile=%s", path);
+	sandbox = make_sandbox(ARGV("mode=agent", option));
+	prepare(sandbox, 1);
+	await_children(1);
+	waiting = await_waiting(1, false);
+	if (waiting > 0) {
+		ck_assert_int_eq(kill(waiting, SIGSTOP), 0);
+		while (!strstr(line_of("/proc/%d/stat", waiting), ") T "))
+			poll(NULL, 0, 1);
+		ck_assert_int_eq(kill(waiting, SIGCONT), 0);
+		while (!strstr(line_of("/proc/%d/stat", waiting), ") S "))
+			poll(NULL, 0, 1);
+	}
+	expect(spawn(sandbox, ARGV("sh", "-c", "exit 3")), NUCLEUS_OUTCOME_EXITED, 3);
+	unlink(path);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("waiting");
@@ -208,6 +238,7 @@ int main(void)
 	tcase_add_test(c, one_whose_process_is_killed_while_it_waits_is_not_used);
 	tcase_add_test(c, too_many_arguments_are_told_as_without);
 	tcase_add_test(c, a_process_waits_under_its_filter_only_if_that_lets_it);
+	tcase_add_test(c, one_that_was_stopped_waits_on);
 	suite_add_tcase(s, c);
 	return run_suite(s);
 }
