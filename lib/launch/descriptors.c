@@ -222,7 +222,7 @@ static int check_given(const struct nuc_prepared *p, int fd, const char *what, c
 static bool is_own(const struct nuc_prepared *p, int fd)
 {
 	bool own = fd == p->init_fd || fd == p->plan_fd || fd == p->status.fd || fd == p->kept.fd ||
-		   fd == p->kept.users || fd == p->kept.mounts;
+		   fd == p->kept.users || fd == p->kept.mounts || nuc_pool_owns(p->pool, fd);
 
 	for (int i = 0; i < NUC_SLOTS; i++)
 		own |= fd == p->slots[i];

@@ -92,6 +92,8 @@ void nuc_status_done(struct nuc_status *s);
  */
 int nuc_pool_keep(struct nuc_prepared *p, unsigned int count, nucleus_error **ret_err);
 void nuc_pool_free(struct nuc_pool *pool);
+/* Whether a descriptor is one of those of what is ahead. NULL is allowed. */
+bool nuc_pool_owns(const struct nuc_pool *pool, int fd);
 
 /*
  * Starts argv under the plan. stdio: -1 for the caller's own. Returns 0 once the program has been

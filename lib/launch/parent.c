@@ -86,6 +86,19 @@ void nuc_launch_done(struct nuc_launch *l)
 	free(l->argv);
 }
 
+bool nuc_launch_owns(const struct nuc_launch *l, int fd)
+{
+	const int own[] = { l->report_read, l->report_write, l->denial_read,   l->denial_write, l->audit,
+			    l->log,	    l->caller,	     l->control,       l->control_child, l->pidfd,
+			    l->group.dir,   l->group.parent, l->carry.inside, l->carry.outside,
+			    l->stdio[0],    l->stdio[1],     l->stdio[2] };
+
+	for (size_t i = 0; i < NUC_ARRAY_SIZE(own); i++)
+		if (fd == own[i])
+			return true;
+	return false;
+}
+
 static const struct nuc_context *told(const struct nuc_launch *l)
 {
 	return l->shared ? l->shared : &l->ctx;

@@ -52,6 +52,8 @@ void nuc_end_sandbox(int pidfd);
 int nuc_launch_keep(struct nuc_prepared *p);
 /* The descriptor that the child has sent, or is about to. */
 int nuc_launch_receive(const struct nuc_launch *l);
+/* Whether a descriptor is one of these, and not the caller's. */
+bool nuc_launch_owns(const struct nuc_launch *l, int fd);
 /* Opens what a sandbox from a maker needs, and makes its group. */
 int nuc_launch_open_made(struct nuc_launch *l);
 /* It has what it needs, but for its group: from here on it is timed, if that is wanted. */

@@ -277,7 +277,7 @@ static int pick(const struct nuc_pool *pool, int i, int given)
 	return given >= 0 ? given : given == NUCLEUS_STDIO_NULL || fcntl(i, F_GETFD) < 0 ? pool->null : i;
 }
 
-/* Negative: init has not got all of it, and has started nothing. */
+/* Negative: who waits in the sandbox has not got all of it, and has started nothing. */
 static int send_start(const struct nuc_pool *pool, const struct nuc_launch *l, const int stdio[3],
 		      const char *const *argv)
 {
@@ -313,7 +313,7 @@ static int send_start(const struct nuc_pool *pool, const struct nuc_launch *l, c
 			done += (size_t)n;
 		else if (errno != EINTR && errno != EAGAIN)
 			r = -errno;
-		/* Init reads until it has all of it, or is dead. */
+		/* Who waits reads until it has all of it; with it ends its init. */
 		else if (poll(p, 2, -1) > 0 && p[1].revents)
 			r = -ECANCELED;
 	}
@@ -369,6 +369,15 @@ int nuc_pool_launch(struct nuc_pool *pool, const int stdio[3], const char *const
 	r = r == 0 ? finish(pool, &s->launch, argv[0], started, ret, ret_err) : 1;
 	end_launch(pool, &s->launch);
 	return r;
+}
+
+bool nuc_pool_owns(const struct nuc_pool *pool, int fd)
+{
+	bool own = pool && (fd == pool->null || nuc_launch_owns(&pool->maker, fd));
+
+	for (unsigned int i = 0; pool && i <= pool->want; i++)
+		own |= fd == pool->slots[i].status.fd || nuc_launch_owns(&pool->slots[i].launch, fd);
+	return own;
 }
 
 void nuc_pool_free(struct nuc_pool *pool)

@@ -300,16 +300,12 @@ START_TEST(a_passed_descriptor_must_be_open)
 }
 END_TEST
 
-/* A number that the caller has closed may be one of the library's: what it holds for a sandbox is not for programs. */
-START_TEST(no_descriptor_of_the_library_is_given)
+/* Spawns with each such descriptor that is new as standard input: each must be refused. Gives how many there were. */
+static int refused_as_input(nucleus_sandbox *s, const bool old[128], bool (*is_own)(const char *name))
 {
-	nucleus_sandbox *s = make_sandbox(ARGV("limits.timeout=1m"));
 	int refused = 0;
 
-	/* From the third start on a root is kept, too. */
-	for (int i = 0; i < 3; i++)
-		expect(spawn(s, TRUE), NUCLEUS_OUTCOME_EXITED, 0);
-	for (int fd = 3; fd < 64; fd++) {
+	for (int fd = 3; fd < 128; fd++) {
 		char path[64], name[256];
 		nucleus_process *p = NULL;
 		nucleus_error *e = NULL;
@@ -317,19 +313,50 @@ START_TEST(no_descriptor_of_the_library_is_given)
 
 		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 		n = readlink(path, name, sizeof(name) - 1);
-		if (n < 0)
+		if (n < 0 || old[fd])
 			continue;
 		name[n] = '\0';
-		ck_assert_int_eq(nucleus_sandbox_set_stdio(s, fd, -1, -1), 0);
-		if (strncmp(name, "/memfd:nucleus", 14) != 0 && strncmp(name, "mnt:", 4) != 0 && strncmp(name, "user:", 5) != 0)
+		if (!is_own(name))
 			continue;
 		refused++;
+		ck_assert_int_eq(nucleus_sandbox_set_stdio(s, fd, -1, -1), 0);
 		ck_assert_msg(nucleus_sandbox_spawn(s, TRUE, &p, &e) == -EBADF, "%s", name);
 		ck_assert_ptr_nonnull(strstr(nucleus_error_message(e), "standard input is descriptor"));
 		nucleus_error_free(e);
 	}
+	return refused;
+}
+
+static bool is_own_of_starts(const char *name)
+{
+	return !strncmp(name, "/memfd:nucleus", 14) || !strncmp(name, "mnt:", 4) || !strncmp(name, "user:", 5);
+}
+
+static bool is_own_of_what_is_ahead(const char *name)
+{
+	return is_own_of_starts(name) || !strncmp(name, "socket:", 7) || !strcmp(name, "anon_inode:[pidfd]") ||
+	       !strncmp(name, "pipe:", 5) || !strcmp(name, "/dev/null");
+}
+
+/* A number that the caller has closed may be one of the library's: what it holds for sandboxes is not for programs. */
+START_TEST(no_descriptor_of_the_library_is_given)
+{
+	nucleus_sandbox *s;
+	bool old[128];
+
+	for (int fd = 0; fd < 128; fd++)
+		old[fd] = fcntl(fd, F_GETFD) >= 0;
+	s = make_sandbox(ARGV("limits.timeout=1m"));
+	/* From the third start on a root is kept, too. */
+	for (int i = 0; i < 3; i++)
+		expect(spawn(s, TRUE), NUCLEUS_OUTCOME_EXITED, 0);
 	/* Init, the plan, the page that init writes to, the namespaces that are kept. */
-	ck_assert_int_ge(refused, 4);
+	ck_assert_int_ge(refused_as_input(s, old, is_own_of_starts), 4);
+	ck_assert_int_eq(nucleus_sandbox_set_stdio(s, -1, -1, -1), 0);
+	ck_assert_int_eq(nucleus_sandbox_prepare(s, 2, NULL), 0);
+	expect(spawn(s, TRUE), NUCLEUS_OUTCOME_EXITED, 0);
+	/* And of three slots the page, of the maker and two sandboxes a socket, pipes and pidfds. */
+	ck_assert_int_ge(refused_as_input(s, old, is_own_of_what_is_ahead), 14);
 	nucleus_sandbox_free(s);
 }
 END_TEST
