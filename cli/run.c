@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* nucleus run: starts the program, passes signals on, and ends as it ended. */
-#include <linux/capability.h>
 #include <poll.h>
 #include <signal.h>
 #include <strings.h>
-#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -144,20 +142,31 @@ static int check_plan(const nucleus_sandbox *sandbox, const char *required)
 	return 0;
 }
 
+/* Whether the sandbox's user is this one on the host: it may open anew what is that one's, by its mode. */
+static bool is_sandboxs(const nucleus_sandbox *sandbox, uid_t uid)
+{
+	static const char key[] = "\"host_uid\":";
+	_cleanup_string_ char *plan = NULL;
+	const char *at;
+
+	if (nucleus_sandbox_explain(sandbox, "json", &plan) < 0)
+		return true;
+	at = strstr(plan, key);
+	return !at || strtoul(at + strlen(key), NULL, 10) == uid;
+}
+
 /*
  * Whether the program could write into a pipe that our parent may read from: a shell that reads its script or the lines of
- * a loop there. It is opened anew through /proc/self/fd/0, which Landlock does not restrict; by its mode (pipe(7)) only
- * its owner may, which a sandbox of root's is not.
+ * a loop there. It is opened anew through /proc/self/fd/0, which Landlock does not restrict.
  */
-static bool shares_input(void)
+static bool shares_input(const nucleus_sandbox *sandbox)
 {
 	char path[32];
 	struct stat own, parents;
 
 	snprintf(path, sizeof(path), "/proc/%d/fd/0", (int)getppid());
-	return (geteuid() != 0 || prctl(PR_CAPBSET_READ, CAP_SYS_ADMIN) != 1) && fstat(STDIN_FILENO, &own) == 0 &&
-	       S_ISFIFO(own.st_mode) && stat(path, &parents) == 0 && own.st_dev == parents.st_dev &&
-	       own.st_ino == parents.st_ino;
+	return fstat(STDIN_FILENO, &own) == 0 && S_ISFIFO(own.st_mode) && stat(path, &parents) == 0 &&
+	       own.st_dev == parents.st_dev && own.st_ino == parents.st_ino && is_sandboxs(sandbox, own.st_uid);
 }
 
 /* Not from the run that reads it, but from the next one: a plan that is required says what it has to say. */
@@ -203,7 +212,7 @@ int cli_run(const struct cli_args *args)
 		return r;
 	for (size_t i = 0; !args->quiet && (warning = nucleus_sandbox_warning(sandbox, i)); i++)
 		cli_warn(warning);
-	if (!args->quiet && shares_input())
+	if (!args->quiet && shares_input(sandbox))
 		cli_warn("standard input is a pipe that the parent process has, too: the program could write into it what "
 			 "that one reads next; give </dev/null, or a pipe of its own");
 

@@ -427,8 +427,9 @@ NUCLEUS_API int nucleus_cgroup_settle(const nucleus_policy *policy, nucleus_erro
 NUCLEUS_API int nucleus_cleanup(nucleus_error **ret_err);
 
 /**
- * The caller's own at the time of the spawn; where closed, /dev/null. Of a caller without capabilities, a program can open a
- * pipe that is its standard input for writing, too (/proc/self/fd/0): a caller that reads requests from its own
+ * The caller's own at the time of the spawn; where closed, /dev/null. Of a caller whose user the program is on the host (one
+ * without capabilities there), a program can open a pipe that is its standard input for writing, too
+ * (/proc/self/fd/0): a caller that reads requests from its own
  * gives NUCLEUS_STDIO_NULL, or a pipe or socket that nobody else reads.
  */
 #define NUCLEUS_STDIO_OWN (-1)

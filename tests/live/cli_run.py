@@ -162,6 +162,11 @@ class Input(Case):
             r = subprocess.run(["sh"], input=text, capture_output=True, text=True, timeout=PATIENCE, check=True)
             self.assertEqual(r.stdout, "then 0\n")
             self.assertEqual("standard input is a pipe that the parent process has, too" in r.stderr, warned, r.stderr)
+        # Root of a user namespace is the user outside, and so is its sandbox.
+        r = subprocess.run(["unshare", "-Ur", "sh"], input=script, capture_output=True, text=True, timeout=PATIENCE,
+                           check=True)
+        self.assertEqual(r.stdout, "then 0\n", r.stderr)
+        self.assertIn("standard input is a pipe that the parent process has, too", r.stderr)
         r = subprocess.run(["sh", "-c", f"echo | {shlex.quote(NUCLEUS)} run true"], capture_output=True, text=True,
                            timeout=PATIENCE, check=True, stdin=subprocess.DEVNULL)
         self.assertNotIn("standard input", r.stderr)
