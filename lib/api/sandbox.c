@@ -120,7 +120,7 @@ int nucleus_sandbox_can_write(const nucleus_sandbox *s, const char *path)
 int nucleus_sandbox_check_input(const nucleus_sandbox *s, const char *path, const char *origin,
 				nucleus_error **ret_err)
 {
-	const struct nuc_where where = { "launch", "file", origin,
+	struct nuc_where where = { "launch", "file", origin,
 					 "keep it outside of what the program can write to, or say which plan is "
 					 "meant: `nucleus explain --hash`, --require-plan" };
 	enum nuc_mode mode;
@@ -129,13 +129,16 @@ int nucleus_sandbox_check_input(const nucleus_sandbox *s, const char *path, cons
 	if (!s || !s->prepared || !path)
 		return fail_null(ret_err, "launch", "a sandbox with a policy, and a path are");
 	r = nucleus_sandbox_can_write(s, path);
-	if (r < 0)
-		return nuc_fail(ret_err, r, &where, "cannot follow %s: %s", path, strerror(-r));
 	if (r == 0)
 		return 0;
+	/* What cannot be known may be. */
 	mode = (enum nuc_mode)s->prepared->plan->mode;
 	if (nuc_mode_unchosen(mode) != NUC_NEED_REQUIRED)
 		return 1;
+	if (r < 0) {
+		where.hint = "all directories above it must be searchable: keep it elsewhere, or give it by its descriptor";
+		return nuc_fail(ret_err, r, &where, "cannot find out who can write to %s: %s", path, strerror(-r));
+	}
 	return nuc_fail(ret_err, -EPERM, &where,
 			"mode %s refuses %s: the program could write to it, or put another in its place, for the "
 			"next run", nuc_mode_name(mode), path);

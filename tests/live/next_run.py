@@ -138,6 +138,27 @@ class NextRun(Case):
         r = self.configured(self.dir / "outside.toml", "--", "true")
         self.assertEqual((r.returncode, r.stderr), (0, ""))
 
+    def test_a_document_below_what_cannot_be_searched(self):
+        """Who can write to it cannot be known there: it matters only if the program can write to anything."""
+        nothing = self.make("top/below/nothing.toml", f'mode = "{self.mode}"\n')
+        out = self.make_dir("out")
+        self.make("top/below/volume.toml", f'mode = "{self.mode}"\nvolumes = ["{out}:/out:rw"]\n')
+        below = os.open(nothing.parent, os.O_RDONLY)
+        self.addCleanup(os.close, below)
+        (self.dir / "top").chmod(0)
+        self.addCleanup((self.dir / "top").chmod, 0o755)
+        r = self.configured("nothing.toml", "--", "true", preexec_fn=lambda: os.fchdir(below))
+        self.assertEqual((r.returncode, r.stderr), (0, ""))
+        r = self.configured("volume.toml", "--", "true", preexec_fn=lambda: os.fchdir(below))
+        if os.geteuid() == 0:
+            self.assertEqual((r.returncode, r.stderr), (0, ""))
+        elif self.mode == "agent":
+            self.assertEqual((r.returncode, r.stderr.count("warning")), (0, 1), r.stderr)
+        else:
+            self.assertEqual(r.returncode, REFUSED)
+            self.assertIn("cannot find out who can write to volume.toml: Permission denied", r.stderr)
+            self.assertIn("must be searchable", r.stderr)
+
     def test_a_plan_that_is_required_needs_no_guarded_document(self):
         document = self.document("policy.toml")
         digest = subprocess.run([self.nucleus_path, "explain", "--hash", "--env", self.mark, "--config", document],
