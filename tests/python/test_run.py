@@ -297,6 +297,12 @@ def test_times(good):
         assert process.wait(timeout=good) == 0
 
 
+def test_a_time_that_has_passed():
+    for timeout in (0, -1, float("-inf")):
+        with pytest.raises(subprocess.TimeoutExpired):
+            nucleus.run(["sleep", "60"], timeout=timeout)
+
+
 def test_a_command_line_as_one_string():
     with pytest.raises(FileNotFoundError, match="(?s)'ls -l'.*give a list, or shell=True"):
         nucleus.run("ls -l")

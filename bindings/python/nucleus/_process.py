@@ -246,7 +246,7 @@ def _milliseconds(deadline: Optional[float]) -> int:
     """
     if deadline is None:
         return _LOOK_AGAIN
-    left = min((deadline - time.monotonic()) * 1000, _LOOK_AGAIN - 1)  # before it is an int: it may be inf
+    left = max(0, min((deadline - time.monotonic()) * 1000, _LOOK_AGAIN - 1))  # before it is an int: it may be inf
     return max(0, int(left) + 1)
 
 
