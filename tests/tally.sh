@@ -66,15 +66,22 @@ row() {
 	printf '%s\t%s\t%s\t%d\t%d\t%d\n' "$@" >>"$scratch/table"
 }
 
-# Shows why something failed.
+# Shows why something failed: at once, and what is most telling of it once more in the end, which is all that
+# some readers get to see.
 report() {
 	{
 		echo "---- failed with $1: $2"
 		grep -n -i -E '(^|[^a-z])(fail|failed|error|fatal|warning)([^a-z]|$)|:[FE]:' "$3" | head -n 60
+	} >"$3.report"
+	{
+		head -n 1 "$3.report"
+		grep -E ':[FE]:|(^|[0-9]:)(FAILED|FAIL|E  )' "$3.report" || sed 1d "$3.report"
+	} | head -n 13 >"$3.why"
+	{
 		echo "---- and at its end"
 		tail -n 40 "$3"
 		echo "----"
-	} >"$3.report"
+	} >>"$3.report"
 	cat "$3.report" # at once: others may be running
 }
 
@@ -122,7 +129,7 @@ ran() {
 	tail -n +$(($2 + 1)) "$scratch/table" | grep -qv '^build: ' || row "$1: nothing was run" '' here 0 1 0
 }
 
-# summary SECONDS: the table, what was noted, and the line that sums up; fails if anything has.
+# summary SECONDS: the table, what was noted, what failed and why, and the line that sums up; fails if anything has.
 summary() {
 	echo
 	awk -F '\t' -v seconds="$1" '
@@ -132,6 +139,9 @@ summary() {
 		END { line("all", "", "", p + 0, f + 0, seconds " s") }' "$scratch/table"
 	[ ! -s "$scratch/notes" ] || { echo && cat "$scratch/notes"; }
 	echo
+	for why in "$scratch"/log/*.why; do
+		[ ! -f "$why" ] || cut -c 1-200 "$why"
+	done
 	awk -F '\t' '{ p += $4; f += $5 }
 		END { printf "%d passed, %d failed\n", p, f; exit f > 0 || p == 0 }' "$scratch/table"
 }

@@ -215,9 +215,17 @@ summary_is() {
 summary_is 1 "2 passed, 2 failed"
 : >"$scratch/table"
 summary_is 1 "0 passed, 0 failed"
+rm -f "$scratch"/log/*
 row "live" root here 5 0 3
 row "live" root 6.1 4 0 3
 summary_is 0 "9 passed, 0 failed"
+
+# Why something failed stands right above that line: who is shown the end of the output only is told, too.
+part "a check" user sh -c 'echo "a_test.c:5:F:case:test:0: it was wrong"; exit 3' >/dev/null
+summary 9 >"$scratch/sample"
+same "summary of what failed" '---- failed with 3: a check user
+1:a_test.c:5:F:case:test:0: it was wrong
+9 passed, 1 failed' "$(tail -n 3 "$scratch/sample")"
 
 echo "$good passed, $bad failed"
 [ $bad = 0 ] && [ $good -gt 0 ]
