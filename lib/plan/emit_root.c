@@ -335,7 +335,8 @@ static int make_dev(struct nuc_builder *b)
 			return nuc_b_fail(b, r < 0 ? r : -ENODEV, "mount", NULL,
 					  "a host without it runs few programs", "%s is missing", path);
 		nuc_b_file(b, path, "", 0666);
-		r = nuc_b_bind(b, l, path, NUC_STEP_DEVICE | NUC_STEP_WRITE, false, NULL);
+		/* Read-only keeps its bits, owner and times as they are; what is written passes all the same. */
+		r = nuc_b_bind(b, l, path, NUC_STEP_DEVICE, false, NULL);
 	}
 	if (r == 0)
 		r = nuc_b_mount(b, "devpts", pts, "/dev/pts", NUC_STEP_DEVICE | NUC_STEP_WRITE, NULL);

@@ -22,7 +22,7 @@ static bool is_device(const struct nuc_plan *p, const struct nuc_step *s, const 
 {
 	struct stat src;
 
-	return s->op == NUC_OP_BIND && s->flags & NUC_STEP_WRITE && !(s->flags & NUC_STEP_USER) &&
+	return s->op == NUC_OP_BIND && s->flags & NUC_STEP_DEVICE && !(s->flags & NUC_STEP_USER) &&
 	       stat(nuc_plan_data(p, ((const struct nuc_bind *)nuc_plan_data(p, s->arg[0]))->src), &src) == 0 &&
 	       src.st_dev == st->st_dev && src.st_ino == st->st_ino;
 }

@@ -4,6 +4,7 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include "again.h"
 
@@ -72,6 +73,43 @@ START_TEST(nothing_that_is_shared_can_be_changed)
 	expect_output(tell, first);
 	expect_copy();
 	free(first);
+}
+END_TEST
+
+/*
+ * A device is the host's, and all that run there share it. Somebody may have given it to whom root's sandboxes are
+ * outside, as crun does with its standard input: then modes and times are its owner's to change.
+ */
+START_TEST(a_device_stays_as_it_is_whoever_owns_it)
+{
+	const uid_t outside = 1853161472;
+	struct stat before, after;
+	nucleus_sandbox *s;
+	char null[96];
+
+	ck_assert_int_eq(unshare(CLONE_NEWNS), 0);
+	ck_assert_int_eq(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+	ck_assert_int_eq(mount("none", dir, "tmpfs", 0, NULL), 0);
+	snprintf(null, sizeof(null), "%s/null", dir);
+	ck_assert_int_eq(mknod(null, S_IFCHR, makedev(1, 3)) | chmod(null, 0666) | chown(null, outside, outside), 0);
+	ck_assert_int_eq(mount(null, "/dev/null", NULL, MS_BIND, NULL), 0);
+	ck_assert_int_eq(stat("/dev/null", &before), 0);
+	s = sandbox;
+	sandbox = make_sandbox(ARGV("limits.timeout=1m"));
+	for (int i = 0; i < 4; i++) {
+		expect_output(ARGV("sh", "-c", "[ $(stat -c %u /dev/null) = $(id -u) ] && echo own; "
+				   "for d in /dev/null; do chmod 777 $d; chown 0 $d; touch -d @1 $d; touch -a $d; done 2>&-; "
+				   "echo word >/dev/null && cat /dev/null && echo used"),
+			      "own\nused\n");
+		ck_assert_int_eq(stat("/dev/null", &after), 0);
+		ck_assert_uint_eq(after.st_mode, before.st_mode);
+		ck_assert_uint_eq(after.st_uid, outside);
+		ck_assert_mem_eq(&after.st_mtim, &before.st_mtim, sizeof(before.st_mtim));
+		ck_assert_mem_eq(&after.st_ctim, &before.st_ctim, sizeof(before.st_ctim));
+	}
+	nucleus_sandbox_free(sandbox);
+	sandbox = s;
+	ck_assert_int_eq(umount("/dev/null") | umount2(dir, MNT_DETACH), 0);
 }
 END_TEST
 
@@ -235,6 +273,7 @@ int main(void)
 	tcase_add_test(t, a_plan_whose_mounts_may_move_is_built_each_time);
 	/* A user has no mounts to make. */
 	if (geteuid() == 0) {
+		tcase_add_test(t, a_device_stays_as_it_is_whoever_owns_it);
 		tcase_add_test(t, what_is_mounted_meanwhile_is_seen);
 		tcase_add_test(t, what_is_mounted_below_is_seen);
 	}
