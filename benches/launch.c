@@ -12,6 +12,7 @@
  *         "policy": { "mode": "strict-agent", "volumes": ["/place:/bench:ro"] } } ] }
  *
  *   kind exec    vfork and exec of argv
+ *        floor   the same into the namespaces that the policy asks for, by one clone3, and nothing else
  *        call    nucleus_sandbox_spawn() of argv under the policy, whose keys are its options
  *        ahead   the same, with two sandboxes made ahead
  *        bwrap   bubblewrap with the root that the policy makes (bwrap.h) and our filter; one of them at most
@@ -30,6 +31,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,11 +42,13 @@
 #include <unistd.h>
 
 #include "bwrap.h"
+#include "raw.h"
 #include "sandbox_internal.h"
 
 struct contender {
 	const char *name;
 	bool is_exec, whole;
+	uint64_t namespaces; /* of a floor: CLONE_NEW* */
 	char **argv;
 	nucleus_sandbox *sandbox;
 	int filter; /* of bwrap: read at each start; else -1 */
@@ -82,19 +86,52 @@ static double now_us(void)
 
 /* ---- one run ------------------------------------------------------------------------------------------ */
 
-static double run_program(char *const *argv)
+static int be_program(void *argv)
 {
-	const double start = now_us();
-	char why[32];
-	int status;
-	pid_t pid = vfork();
+	execv(*(char *const *)argv, argv);
+	_exit(127);
+}
+
+/* Like vfork: in the caller's memory, which waits until it is left. */
+static pid_t clone_into(uint64_t namespaces, char *const *argv)
+{
+	static _Alignas(16) char stack[65536];
+	struct nuc_clone_args args = {
+		.flags = CLONE_VM | CLONE_VFORK | namespaces,
+		.exit_signal = SIGCHLD,
+		.stack = (uintptr_t)stack,
+		.stack_size = sizeof(stack),
+	};
+	long pid = nuc_clone3(&args, sizeof(args), be_program, (void *)(uintptr_t)argv);
 
 	if (pid < 0)
-		stop(strerror(errno));
+		errno = (int)-pid;
+	return pid < 0 ? -1 : (pid_t)pid;
+}
+
+static pid_t start_program(uint64_t namespaces, char *const *argv)
+{
+	pid_t pid;
+
+	if (namespaces)
+		return clone_into(namespaces, argv);
+	pid = vfork();
 	if (pid == 0) {
 		execv(argv[0], argv);
 		_exit(127);
 	}
+	return pid;
+}
+
+static double run_program(uint64_t namespaces, char *const *argv)
+{
+	const double start = now_us();
+	pid_t pid = start_program(namespaces, argv);
+	char why[32];
+	int status;
+
+	if (pid < 0)
+		stop(strerror(errno));
 	while (waitpid(pid, &status, 0) < 0)
 		if (errno != EINTR)
 			stop(strerror(errno));
@@ -131,7 +168,7 @@ static double run(const struct contender *c, unsigned int seconds)
 	if (c->filter >= 0)
 		lseek(c->filter, 0, SEEK_SET);
 	alarm(seconds);
-	took = c->is_exec ? run_program(c->argv) : run_call(c);
+	took = c->is_exec ? run_program(c->namespaces, c->argv) : run_call(c);
 	alarm(0);
 	if (c->pause.tv_nsec)
 		nanosleep(&c->pause, NULL);
@@ -220,7 +257,7 @@ static void make_contender(const json_t *spec, json_t *names, json_t *commands)
 {
 	struct contender *c = &contenders[n_contenders++];
 	const char *kind = text(json_object_get(spec, "kind"));
-	bool is_bwrap = !strcmp(kind, "bwrap"), is_ahead = !strcmp(kind, "ahead");
+	bool is_bwrap = !strcmp(kind, "bwrap"), is_ahead = !strcmp(kind, "ahead"), is_floor = !strcmp(kind, "floor");
 	char **shown;
 	json_t *command = json_array();
 
@@ -231,14 +268,16 @@ static void make_contender(const json_t *spec, json_t *names, json_t *commands)
 		.pause = { .tv_nsec = (long)(json_integer_value(json_object_get(spec, "pause_ms")) * 1000000) },
 	};
 	running = c->name;
-	c->is_exec = is_bwrap || !strcmp(kind, "exec");
+	c->is_exec = is_bwrap || is_floor || !strcmp(kind, "exec");
 	shown = c->argv = strings(json_object_get(spec, "argv"));
-	if (is_bwrap || is_ahead || !strcmp(kind, "call"))
+	if (is_bwrap || is_ahead || is_floor || !strcmp(kind, "call"))
 		c->sandbox = make_sandbox(json_object_get(spec, "policy"));
 	else if (!c->is_exec)
-		stop("kind is none of exec, call, ahead, bwrap");
+		stop("kind is none of exec, floor, call, ahead, bwrap");
 	if (is_bwrap)
 		shown = make_bwrap(c);
+	if (is_floor)
+		c->namespaces = nuc_sandbox_plan(c->sandbox)->clone_flags;
 	if (is_ahead && nucleus_sandbox_prepare(c->sandbox, 2, NULL) < 0)
 		stop("nothing can be made ahead");
 	for (; *shown; shown++)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from suite import Place, User
 
 PLAIN = "vfork and exec, no sandbox"
+FLOOR = "clone3 into the namespaces, and exec"
 CALL = "nucleus_sandbox_spawn()"
 WHOLE = "nucleus_sandbox_spawn(), until all is gone"
 AHEAD = "nucleus_sandbox_spawn(), made ahead"
@@ -40,6 +41,8 @@ PRIVATE = ("All contenders ran in one mount and control group namespace of the b
            "and podman: see benches/peers.py. Entering it is not measured.")
 AGAIN = (f"{CALL} is that of an object which is used again, and so copies its root from its third start on: "
          "`nucleus run`, which starts once, builds one.")
+NOTHING = (f"{FLOOR}: those that the call asks clone3 for, by one clone3 as it makes it, and nothing else: no root, no "
+           "maps, no filter, nobody who reaps. What the kernel takes for them belongs to no library.")
 TOLD = (f"{WHOLE}: with what nucleus_process_close() waits for, as `nucleus run` does: that the kernel has taken down "
         "mounts and namespaces. Of the other calls that is not measured: their caller knows the outcome before.")
 PAUSE = 60  # ms: what was taken is made again after 20 ms, which takes as long as a start
@@ -63,6 +66,7 @@ class Bench:
         policy = self.policy(mode)
         return [
             {"name": PLAIN, "kind": "exec", "argv": program.argv},
+            {"name": FLOOR, "kind": "floor", "argv": program.argv, "policy": policy},
             {"name": CALL, "kind": "call", "argv": program.inside, "policy": policy},
             {"name": WHOLE, "kind": "call", "argv": program.inside, "policy": policy, "whole": True},
             {"name": AHEAD, "kind": "ahead", "argv": program.inside, "policy": policy, "pause_ms": PAUSE},
@@ -83,7 +87,8 @@ class Bench:
               targets: Sequence[Target]) -> Group:
         values, more = drive.measure(self.launcher, self.corner.enter(), contenders, self.place.rounds(rounds))
         names = [str(c["name"]) for c in contenders]
-        notes = [AGAIN, *([TOLD] if WHOLE in names else []), *([PRIVATE] if os.geteuid() == 0 else [])]
+        notes = [AGAIN, *([NOTHING] if FLOOR in names else []), *([TOLD] if WHOLE in names else []),
+                 *([PRIVATE] if os.geteuid() == 0 else [])]
         if AHEAD in names:
             notes.append(f"After a start of what was made ahead, {PAUSE} ms of rest, in which the next is made.")
         return Group("start", f"{title}, {self.user.name}", "us", PLAIN, values, {**left_out, **more}, list(targets),
