@@ -8,9 +8,8 @@ filters by argument (OCI: the names of our list only), a root of its own (fireja
 
 crun and podman need a pure control group v2 mount. Where there is none, all contenders run in a mount and control
 group namespace of the bench's own, with nothing but version 2 at /sys/fs/cgroup (without controllers: the
-host's version 1 has them). It is entered once, before anything is measured. /dev/null is another there: crun gives
-what it has as standard input to its container's root. There is no pid namespace: firejail does nothing where it finds
-one.
+host's version 1 has them). It is entered once, before anything is measured. There is no pid namespace: firejail
+does nothing where it finds one.
 """
 
 import dataclasses
@@ -68,7 +67,7 @@ class Corner:
     prefix: List[str]  # to become that user
 
     def prepare(self) -> None:
-        for name in ("state", "home", "run", "own"):
+        for name in ("state", "home", "run"):
             (self.path / name).mkdir(parents=True)
             os.chown(self.path / name, self.uid, self.uid)
         (self.path / "state").chmod(0o711)
@@ -91,9 +90,7 @@ class Corner:
         if os.geteuid() != 0:
             return environment
         script = ["set -e", "mount --make-rprivate /", "umount -R /sys/fs/cgroup 2>/dev/null || :",
-                  "mount -t cgroup2 none /sys/fs/cgroup",
-                  f"mount -t tmpfs -o size=64k,mode=755 none {self.path}/own",
-                  f"mknod -m 666 {self.path}/own/null c 1 3", f"mount --bind {self.path}/own/null /dev/null"]
+                  "mount -t cgroup2 none /sys/fs/cgroup"]
         if self.uid:
             # firejail and podman want to know a name.
             text = pathlib.Path("/etc/passwd").read_text(encoding="utf-8")
