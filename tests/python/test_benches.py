@@ -4,6 +4,7 @@
 import importlib
 import os
 import pathlib
+import subprocess
 import sys
 import types
 import xml.etree.ElementTree as xml
@@ -267,6 +268,23 @@ def test_five_rounds(launcher):
         assert bwrap[0] == "/usr/bin/bwrap" and bwrap[-1] == "/bench/true" and bwrap[bwrap.index("--seccomp") + 1] == "@"
     assert list(times) == ["plain", "call", "ahead", "bwrap"]
     assert all(len(values) == 5 and min(values) > 0 for values in times.values())
+
+
+def test_floor_is_in_namespaces_of_its_own(launcher):
+    question = f'[ $$ = 1 ] && [ "$(readlink /proc/self/ns/net)" != "{os.readlink("/proc/self/ns/net")}" ]'
+    floor = {**sandbox("floor"), "argv": ["/bin/sh", "-c", question]}
+    good, left_out = drive.usable(launcher, [], [floor, program("plain", "/bin/sh", "-c", question)])
+    assert [c["name"] for c in good] == ["floor"]
+    assert left_out == {"plain": "it ended with status 0x100"}
+
+
+def test_contenders_do_not_get_the_hosts_null_device(tmp_path):
+    told = subprocess.run(["sh", str(ROOT / "benches/apart.sh"), str(tmp_path), "sh", "-c",
+                           "echo word >/dev/null && cat /dev/null && stat -c %d /dev/null"],
+                          check=True, capture_output=True, text=True).stdout
+    # Who is not root cannot give it away, and makes none.
+    assert (told != f"{os.stat('/dev/null').st_dev}\n") == (os.geteuid() == 0)
+    assert not list(tmp_path.iterdir())
 
 
 def test_rounds_when_they_are_asked_for(launcher, tmp_path):
