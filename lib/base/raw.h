@@ -28,6 +28,12 @@ static inline long nuc_sys6(long n, long a, long b, long c, long d, long e, long
 	nuc_sys6(n, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
 #define nuc_sys(...) nuc_sys_(__VA_ARGS__, 0, 0, 0, 0, 0, 0, 0)
 
+/*
+ * Of a variable of nucleus-init: in the first page of its data, which exec touches anyway, since it has to clear what
+ * follows (fs/binfmt_elf.c). Each other page is one more fault in each start.
+ */
+#define NUC_IN_FIRST_PAGE __attribute__((section(".data")))
+
 /* What a clock of clock_gettime(2) says, in nanoseconds. */
 static inline uint64_t nuc_clock_ns(int clock)
 {

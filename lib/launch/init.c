@@ -28,22 +28,24 @@
 #define SIGSYS_ 31
 #define SIGRTMAX_ 64
 #define STACK_SIZE 65536
+#define PAGE_SIZE 4096
 
 struct timespec64 {
 	int64_t sec, nsec;
 };
 
-static struct nuc_context ctx;
-static char stack[STACK_SIZE] __attribute__((aligned(16)));
-static struct nuc_progress *progress;
-static uint64_t started; /* when there was a program to execute, in microseconds */
+static struct nuc_context ctx NUC_IN_FIRST_PAGE;
+/* Ends a page above the stack of the program's process, whose first page is touched as a buffer before, so that it is one. */
+static char stack[STACK_SIZE + PAGE_SIZE] __attribute__((aligned(PAGE_SIZE)));
+static struct nuc_progress *progress NUC_IN_FIRST_PAGE;
+static uint64_t started NUC_IN_FIRST_PAGE; /* when there was a program to execute, in microseconds */
 /*
  * Of a process that is there before its program, see start_ahead(): 1 while it is in this memory, and whether it
  * has been given one. `space`: where argv comes to lie. An exec takes 6 MB at most (fs/exec.c).
  */
-static volatile uint32_t unstarted, given;
-static int ahead;
-static char *space;
+static volatile uint32_t unstarted NUC_IN_FIRST_PAGE, given NUC_IN_FIRST_PAGE;
+static int ahead NUC_IN_FIRST_PAGE;
+static char *space NUC_IN_FIRST_PAGE;
 #define SPACE (8ul << 20)
 
 __attribute__((noreturn)) static void quit(int status)
@@ -82,7 +84,8 @@ static const char *number(const char *s, uint32_t *ret)
 static long init_step(const struct nuc_step *s)
 {
 	if (s->op == NUC_OP_AUDIT)
-		return nuc_audit_mounts(ctx.plan, nuc_plan_data(ctx.plan, s->arg[0]));
+		return nuc_audit_mounts(ctx.plan, nuc_plan_data(ctx.plan, s->arg[0]),
+					stack + STACK_SIZE + PAGE_SIZE - NUC_MOUNTINFO_BYTES);
 	return nuc_run_step(&ctx, s);
 }
 
@@ -185,7 +188,7 @@ static long start_program(uint32_t fork_at)
 			 (fork->arg[1] ? CLONE_FILES : 0),
 		.exit_signal = SIGCHLD_,
 		.stack = (uint64_t)(uintptr_t)stack,
-		.stack_size = sizeof(stack),
+		.stack_size = STACK_SIZE,
 	};
 
 	return nuc_clone3(&args, sizeof(args), program_main,
@@ -203,7 +206,7 @@ static long start_ahead(uint32_t fork_at)
 		.child_tid = (uint64_t)(uintptr_t)&unstarted,
 		.exit_signal = SIGCHLD_,
 		.stack = (uint64_t)(uintptr_t)stack,
-		.stack_size = sizeof(stack),
+		.stack_size = STACK_SIZE,
 	};
 
 	ahead = 1;
@@ -414,7 +417,7 @@ static void live(long program, long signals, int listener)
 /* Maps a file of the caller's and lets go of its descriptor. */
 static void *map(uint32_t fd, uint32_t size, int protection, int flags)
 {
-	long r = nuc_sys(__NR_mmap, 0, size, protection, flags, fd, 0);
+	long r = nuc_sys(__NR_mmap, 0, size, protection, flags | 0x8000 /* MAP_POPULATE */, fd, 0);
 
 	nuc_sys(__NR_close, fd);
 	if (r < 0 && r > -4096) {

@@ -7,7 +7,6 @@
 #include "mounts.h"
 #include "raw.h"
 
-#define MAX_MOUNTINFO_LINE 8192
 
 /* Whether `path` is `top` or below it. */
 static int is_below(const char *path, const char *top)
@@ -59,7 +58,7 @@ static void unescape(char *s)
 /* One line of mountinfo (proc_pid_mountinfo(5)): field 5 is the mount point, 6 its own options. */
 static long audit_line(char *line, const struct nuc_plan *plan, const struct nuc_span *table)
 {
-	static const char *const word[] = { "ro", "nosuid", "nodev", "noexec" }; /* MOUNT_ATTR_ bits */
+	static const char word[][8] = { "ro", "nosuid", "nodev", "noexec" }; /* MOUNT_ATTR_ bits */
 	const struct nuc_audit *rows = nuc_plan_data(plan, table->at), *row = NULL;
 	char *field[6];
 
@@ -84,9 +83,8 @@ static long audit_line(char *line, const struct nuc_plan *plan, const struct nuc
 	return 0;
 }
 
-long nuc_audit_mounts(const struct nuc_plan *plan, const struct nuc_span *table)
+long nuc_audit_mounts(const struct nuc_plan *plan, const struct nuc_span *table, char *buf)
 {
-	static char buf[MAX_MOUNTINFO_LINE];
 	long fd = nuc_sys(__NR_openat, -100, "/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
 	long have = 0, n = 1, r = 0;
 
@@ -95,7 +93,7 @@ long nuc_audit_mounts(const struct nuc_plan *plan, const struct nuc_span *table)
 	while (r == 0 && n > 0) {
 		long start = 0;
 
-		n = nuc_sys(__NR_read, fd, buf + have, sizeof(buf) - (size_t)have);
+		n = nuc_sys(__NR_read, fd, buf + have, NUC_MOUNTINFO_BYTES - (size_t)have);
 		if (n < 0)
 			r = n;
 		else
@@ -107,7 +105,7 @@ long nuc_audit_mounts(const struct nuc_plan *plan, const struct nuc_span *table)
 			r = audit_line(buf + start, plan, table);
 			start = i + 1;
 		}
-		if (r == 0 && start == 0 && have == sizeof(buf))
+		if (r == 0 && start == 0 && have == NUC_MOUNTINFO_BYTES)
 			r = -EBADMSG;
 		for (long i = start; i < have; i++)
 			buf[i - start] = buf[i];

@@ -38,11 +38,12 @@ static struct {
 	int32_t unseen;		/* the program, until it is known to have been executed to the end */
 	uint32_t dropped, tokens;
 	uint64_t refilled_us;
-	struct {
-		uint64_t key;
-		uint32_t count;
-	} seen[SEEN];
-} self;
+} self NUC_IN_FIRST_PAGE;
+
+static struct {
+	uint64_t key;
+	uint32_t count;
+} seen[SEEN];
 
 static int take_token(void)
 {
@@ -98,11 +99,11 @@ static uint32_t count_of(uint64_t key)
 	uint64_t i = key >> 56;
 	uint32_t n;
 
-	if (self.seen[i].key != key) {
-		self.seen[i].key = key;
-		self.seen[i].count = 0;
+	if (seen[i].key != key) {
+		seen[i].key = key;
+		seen[i].count = 0;
 	}
-	n = ++self.seen[i].count;
+	n = ++seen[i].count;
 	return n & (n - 1) ? 0 : n;
 }
 

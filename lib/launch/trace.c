@@ -20,6 +20,7 @@
 #define PATH_BYTES 4096
 #define AT_FDCWD_ (-100)
 
+static int is_on NUC_IN_FIRST_PAGE;
 static struct {
 	int fd;
 	int learns;
@@ -27,7 +28,7 @@ static struct {
 	uint64_t key[2], used;
 	uint64_t *table;
 	uint64_t by_call[NUC_CALLS], by_other;
-} trace = { .fd = -1 };
+} trace;
 
 /* ---- a line ------------------------------------------------------------------------------------ */
 
@@ -387,7 +388,7 @@ void nuc_trace_call(const struct nuc_seen *s)
 {
 	char comm[17];
 
-	if (trace.fd < 0)
+	if (!is_on)
 		return;
 	trace.calls++;
 	if (s->nr >= 0 && s->nr < NUC_CALLS)
@@ -416,7 +417,7 @@ void nuc_trace_program(int32_t pid)
 	struct nuc_seen s = { .pid = pid, .nr = __NR_execve, .error = NUC_SEEN_RUN, .args = none };
 	char comm[17];
 
-	if (trace.fd < 0)
+	if (!is_on)
 		return;
 	trace.calls++;
 	trace.by_call[__NR_execve]++;
@@ -497,6 +498,7 @@ void nuc_trace_start(const struct nuc_plan *plan, int fd)
 	long table = nuc_sys(__NR_mmap, 0, TABLE_SIZE * sizeof(*trace.table), 3 /* PROT_READ | PROT_WRITE */,
 			     0x22 /* MAP_PRIVATE | MAP_ANONYMOUS */, -1, 0);
 
+	is_on = 1;
 	trace.fd = fd;
 	trace.learns = !!(plan->observe & NUC_OBSERVE_LEARN);
 	/* Without memory each call is written. */
@@ -519,7 +521,7 @@ void nuc_trace_end(void)
 {
 	int first = 1;
 
-	if (trace.fd < 0)
+	if (!is_on)
 		return;
 	begin();
 	text("\"end\":true,");
@@ -545,5 +547,5 @@ void nuc_trace_end(void)
 	}
 	put('}');
 	finish(MAX_BYTES);
-	trace.fd = -1;
+	is_on = 0;
 }

@@ -9,6 +9,8 @@
 #include "allowlist.h"
 #include "dangerous.h"
 
+#define NAME_BYTES 32
+
 static int write_program(FILE *out, unsigned int i)
 {
 	const struct nuc_seccomp_params params = { .network = i & 1, .netlink_route = i & 2 };
@@ -26,17 +28,22 @@ static int write_program(FILE *out, unsigned int i)
 	return 0;
 }
 
-/* By number: "" for what libseccomp has no name for. */
+/*
+ * By number: "" for what libseccomp has no name for. As bytes, since init has no pointers in its data: it would have to
+ * relocate them.
+ */
 static int write_names(const char *path)
 {
 	FILE *out = fopen(path, "we");
 
 	if (!out)
 		return -errno;
-	fprintf(out, "static const char *const syscall_names[] = {\n");
+	fprintf(out, "static const char syscall_names[][%d] = {\n", NAME_BYTES);
 	for (int nr = 0; nr < 1024; nr++) {
 		_cleanup_free_ char *name = seccomp_syscall_resolve_num_arch(SCMP_ARCH_X86_64, nr);
 
+		if (name && strlen(name) >= NAME_BYTES)
+			return -ENAMETOOLONG;
 		if (name)
 			fprintf(out, "\t[%d] = \"%s\",\n", nr, name);
 	}

@@ -18,7 +18,7 @@ enum nuc_matter_kind {
  * seccomp_internal.h). Bits outside of `mask` are nobody's concern, and not recorded.
  */
 struct nuc_matter_arg {
-	const char *name;
+	char name[12];
 	uint32_t mask;
 	uint8_t arg, kind;
 	/* If when_mask is not 0, it is an argument only where another one has one of these bits. */

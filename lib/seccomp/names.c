@@ -8,7 +8,7 @@
 
 const char *nuc_syscall_name(long nr)
 {
-	return nr >= 0 && nr < (long)N_NAMES ? syscall_names[nr] : NULL;
+	return nr >= 0 && nr < (long)N_NAMES && *syscall_names[nr] ? syscall_names[nr] : NULL;
 }
 
 int nuc_syscall_number(const char *name)
@@ -16,11 +16,11 @@ int nuc_syscall_number(const char *name)
 	for (size_t i = 0; i < N_NAMES; i++) {
 		const char *a = syscall_names[i], *b = name;
 
-		while (a && *a && *a == *b) {
+		while (*a && *a == *b) {
 			a++;
 			b++;
 		}
-		if (a && *a == *b)
+		if (*syscall_names[i] && *a == *b)
 			return (int)i;
 	}
 	return -1;

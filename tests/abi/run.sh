@@ -34,7 +34,13 @@ child_alone() {
 init_alone() {
 	init=$(find "$build/lib" -name nucleus-init -type f)
 	[ -n "$init" ] && [ -z "$(nm -u "$init")" ] &&
-		! readelf -lW "$init" | grep -qE 'INTERP|DYNAMIC|RWE'
+		! readelf -lW "$init" | grep -qE 'INTERP|RWE' &&
+		! readelf -dW "$init" | grep -qE 'NEEDED|TEXTREL'
+}
+# It is at another address each time, and nobody relocates it.
+init_anywhere() {
+	readelf -hW "$init" | grep -q 'Type: *DYN' &&
+		readelf -rW "$init" | grep -qx 'There are no relocations in this file.'
 }
 # The library is a guest: it never ends, prints, or catches signals. (free() aborts inside libc.)
 unwanted='exit|_exit|abort|v?f?printf|__v?f?printf_chk|puts|perror|signal|sigaction|pthread_create|fork'
@@ -50,6 +56,7 @@ check "the soname is libnucleus.so.0" soname
 check "the library is bound now, relro, without executable stack" hardened
 check "the child's object needs nothing" child_alone
 check "init needs nothing and is static" init_alone
+check "init can be anywhere, without relocations" init_anywhere
 check "the library calls nothing that a guest does not call" guest
 
 # ---- headers ----------------------------------------------------------------------------------------
