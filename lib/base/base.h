@@ -91,6 +91,8 @@ struct nuc_buf {
 	bool failed;
 };
 
+/* Room for `len` more bytes and a NUL; false, and `failed`, without memory. */
+bool nuc_buf_reserve(struct nuc_buf *b, size_t len);
 void nuc_buf_add(struct nuc_buf *b, const void *bytes, size_t len);
 void nuc_buf_puts(struct nuc_buf *b, const char *s);
 /* No argument may be of the buffer itself. */

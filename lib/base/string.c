@@ -3,8 +3,7 @@
 
 #include "base.h"
 
-/* Room for `len` more bytes and a NUL. */
-static bool reserve(struct nuc_buf *b, size_t len)
+bool nuc_buf_reserve(struct nuc_buf *b, size_t len)
 {
 	size_t size = b->size ? b->size : 128;
 	char *s;
@@ -26,7 +25,7 @@ static bool reserve(struct nuc_buf *b, size_t len)
 
 void nuc_buf_add(struct nuc_buf *b, const void *bytes, size_t len)
 {
-	if (!reserve(b, len))
+	if (!nuc_buf_reserve(b, len))
 		return;
 	if (len)
 		memcpy(b->s + b->len, bytes, len);
@@ -45,13 +44,13 @@ void nuc_buf_printf(struct nuc_buf *b, const char *fmt, ...)
 	va_list ap;
 	int n;
 
-	if (!reserve(b, 64))
+	if (!nuc_buf_reserve(b, 64))
 		return;
 	room = b->size - b->len;
 	va_start(ap, fmt);
 	n = vsnprintf(b->s + b->len, room, fmt, ap);
 	va_end(ap);
-	if (n >= 0 && (size_t)n >= room && reserve(b, (size_t)n)) {
+	if (n >= 0 && (size_t)n >= room && nuc_buf_reserve(b, (size_t)n)) {
 		va_start(ap, fmt);
 		n = vsnprintf(b->s + b->len, b->size - b->len, fmt, ap);
 		va_end(ap);

@@ -26,12 +26,15 @@ uint32_t nuc_b_str(struct nuc_builder *b, const char *s)
 	return at;
 }
 
-/* Grows an array by one zeroed element; a scratch element when there is no memory. There is room for a power of two. */
+/*
+ * Grows an array by one zeroed element; a scratch element when there is no memory. There is room for a power of two,
+ * and for 16 at least.
+ */
 static void *grow(struct nuc_builder *b, void *array, size_t *n, size_t size, void *scratch)
 {
-	const bool full = (*n & (*n - 1)) == 0;
+	const bool full = *n == 0 || (*n >= 16 && (*n & (*n - 1)) == 0);
 	char **a = array;
-	char *bigger = full ? reallocarray(*a, *n ? 2 * *n : 1, size) : *a;
+	char *bigger = full ? reallocarray(*a, *n ? 2 * *n : 16, size) : *a;
 
 	if (!bigger) {
 		b->failed = true;

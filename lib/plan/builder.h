@@ -80,8 +80,8 @@ struct nuc_builder {
 	int64_t data_limit, process_limit;
 	const char *sealed; /* the target of nuc_b_seal(), or NULL */
 	bool copies_root; /* the root is a copied tree: what we make may be there already */
-	struct nuc_look workspace, context, rootfs;
 	bool has_workspace, has_context, has_rootfs;
+	struct nuc_look workspace, context, rootfs; /* last, and undefined unless there is one */
 };
 
 uint32_t nuc_b_bytes(struct nuc_builder *b, const void *bytes, size_t len);

@@ -4,6 +4,9 @@
 
 #include "builder.h"
 
+/* The data of a usual plan: what grows by doubling touches twice as much memory, and copies it. */
+#define USUAL_SIZE 24000
+
 static int read_user(struct nuc_builder *b)
 {
 	const char *user = nuc_policy_str(b->policy, NUC_OPT_USER);
@@ -248,7 +251,7 @@ int nuc_compile(const nucleus_policy *policy, struct nuc_world *world, struct nu
 		nucleus_error **ret_err)
 {
 	const struct nuc_where memory = { .stage = "compile", .layer = "memory" };
-	struct nuc_builder *b = calloc(1, sizeof(*b));
+	struct nuc_builder *b = malloc(sizeof(*b));
 	nucleus_error *err = NULL;
 	struct nuc_plan *p = NULL;
 	const char *why = NULL;
@@ -256,6 +259,9 @@ int nuc_compile(const nucleus_policy *policy, struct nuc_world *world, struct nu
 
 	if (!b)
 		return nuc_fail(ret_err, -ENOMEM, &memory, "out of memory");
+	/* Paths take most of it, and are written before they are read. A page that is not touched costs nothing. */
+	memset(b, 0, offsetof(struct nuc_builder, workspace));
+	nuc_buf_reserve(&b->data, USUAL_SIZE);
 	b->policy = policy;
 	b->world = world;
 	b->mode = nuc_policy_mode(policy);
