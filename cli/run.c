@@ -91,7 +91,8 @@ static int finish(nucleus_process *process, struct cli_denials *denials, bool qu
 	int outcome, code, status, r;
 
 	r = nucleus_process_wait(process, -1, &outcome, &code, &error);
-	*ret_ended = cli_now_ns();
+	if (ret_ended)
+		*ret_ended = cli_now_ns();
 	cli_denials_read(denials, process);
 	if (r < 0) {
 		/* It ran, but its workspace could not be carried back: not refused, nor well. */
@@ -195,7 +196,7 @@ int cli_run(const struct cli_args *args)
 	const char *warning;
 	sigset_t set;
 	_cleanup_close_ int signals = -1;
-	int64_t started, ended;
+	int64_t started = 0, ended = 0;
 	int r;
 
 	if (!args->n_operands)
@@ -223,12 +224,13 @@ int cli_run(const struct cli_args *args)
 	if (signals < 0)
 		return cli_fail(-errno, NULL, "cannot receive signals: %s", strerror(errno));
 	nucleus_sandbox_set_timing(sandbox, args->timing);
-	started = cli_now_ns();
+	if (args->timing)
+		started = cli_now_ns();
 	r = nucleus_sandbox_spawn(sandbox, (const char *const *)args->operands, &process, &error);
 	if (r < 0)
 		return cli_fail_library(r, error);
 	attend(process, signals, &denials);
-	r = finish(process, &denials, args->quiet, &ended);
+	r = finish(process, &denials, args->quiet, args->timing ? &ended : NULL);
 	if (r && !args->quiet)
 		cli_denials_print_likely(&denials);
 	if (args->stats)

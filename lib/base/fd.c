@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <fcntl.h>
+#include <sys/syscall.h>
 #include <time.h>
 
 #include "base.h"
@@ -84,8 +85,9 @@ uint64_t nuc_namespace_of_thread(const char *name)
 
 int64_t nuc_now_ns(void)
 {
-	struct timespec t;
+	struct timespec t = { 0 };
 
-	clock_gettime(CLOCK_MONOTONIC, &t);
+	/* Asked a few times for a start: less than the faults of a process that has not touched the vDSO yet. */
+	syscall(__NR_clock_gettime, CLOCK_MONOTONIC, &t);
 	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
