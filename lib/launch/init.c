@@ -35,7 +35,7 @@ struct timespec64 {
 };
 
 static struct nuc_context ctx NUC_IN_FIRST_PAGE;
-/* Ends a page above the stack of the program's process, whose first page is touched as a buffer before, so that it is one. */
+/* Of the program's process, but for the last page; the mount table is read to where it starts: one page for both. */
 static char stack[STACK_SIZE + PAGE_SIZE] __attribute__((aligned(PAGE_SIZE)));
 static struct nuc_progress *progress NUC_IN_FIRST_PAGE;
 static uint64_t started NUC_IN_FIRST_PAGE; /* when there was a program to execute, in microseconds */

@@ -7,7 +7,6 @@
 #include "mounts.h"
 #include "raw.h"
 
-
 /* Whether `path` is `top` or below it. */
 static int is_below(const char *path, const char *top)
 {
